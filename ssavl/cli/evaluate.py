@@ -1,0 +1,38 @@
+"""``ssavl evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out_option, table
+
+
+@click.command("evaluate")
+@gan_option
+@click.option(
+    "--encoders", type=PATH, multiple=True, default=("data/encoders", "data/encoders-r"), show_default=True,
+    help="Encoders to measure; may be repeated.",
+)  # fmt: skip
+@data_option()
+@out_option("data/evaluate")
+@click.option("--split", help="test or validation.")
+@common
+def evaluate(
+    shared: Common, gan: Path | None, encoders: tuple[Path, ...], data: Path, out: Path, split: str | None
+) -> None:
+    """Measure models side by side: clustering, reconstruction, likelihood."""
+    params = shared.load({"evaluate.split": split, "gan_ckpt": str(gan) if gan is not None else None})
+    gan = Path(params.gan_ckpt)
+    paths = {"gan": gan, "encoders": encoders, "data": data, "out": out}
+    if shared.stops_here("evaluate", params.evaluate.model_dump(mode="json"), paths):
+        return
+    from ssavl.stages.evaluate import evaluate as stage
+
+    result = stage(params, data, gan, encoders, out, shared.options())
+    lines = [table({**result["metrics"], **result["baselines"]})]
+    for name, counts in result["confusion"]["counts"].items():
+        used = sum(1 for row in counts if sum(row))
+        lines.append(f"{name}: {used} of {len(counts)} categories used")
+    shared.report(result, "\n".join(lines))

@@ -1,0 +1,59 @@
+"""The ``ssavl`` command."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Any
+
+import click
+
+from ssavl import __version__
+from ssavl.cli.evaluate import evaluate
+from ssavl.cli.fit_encoders import fit_encoders
+from ssavl.cli.metrics import metrics
+from ssavl.cli.prepare_data import prepare_data
+from ssavl.cli.render import render, render_figures
+from ssavl.cli.retrain_r import retrain_r
+from ssavl.cli.train_gan import train_gan
+from ssavl.errors import Interrupted, UserError
+
+
+class Main(click.Group):
+    """Lists commands in the order of the pipeline, and turns expected failures into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _fail(str(error), 1)
+        except Interrupted as stop:
+            _fail(str(stop), 128 + stop.signum)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            hint = "; free space or choose another --out" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            _fail(f"{where}{error.strerror}{hint}", 1)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(status)
+
+
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ssavl")
+def main() -> None:
+    """Learn the encoder that a GAN never had, without one real image.
+
+    The first six commands are the stages of the pipeline (`dvc repro` runs them all). Parameters come from params.yaml;
+    --set and the options of a command override it.
+    """
+
+
+for command in (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures, render, metrics):
+    main.add_command(command)

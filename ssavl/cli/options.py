@@ -1,0 +1,125 @@
+"""Options that commands share, and what they do with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ssavl.params import Params
+    from ssavl.stages.workspace import Options
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+DEFAULT_PARAMS = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Common:
+    """The values of the shared options."""
+
+    params: Path | None
+    overrides: tuple[str, ...]
+    seed: int | None
+    device: str | None
+    precision: str | None
+    checkpoint_seconds: float
+    as_json: bool
+    dry_run: bool
+
+    def load(self, flags: Mapping[str, Any] | None = None) -> Params:
+        """Validated parameters: flags over ``--set`` over the file (``params.yaml``, if there is one) over defaults."""
+        from ssavl.params import load_params
+
+        path = self.params or (DEFAULT_PARAMS if DEFAULT_PARAMS.is_file() else None)
+        return load_params(path, self.overrides, {"seed": self.seed, **(flags or {})})
+
+    def options(self) -> Options:
+        """How to run."""
+        from ssavl.stages.workspace import Options
+
+        return Options(self.device, self.precision, self.checkpoint_seconds)
+
+    def stops_here(self, stage: str, settings: Mapping[str, Any], paths: Mapping[str, Any]) -> bool:
+        """Under ``--dry-run``, say what would run with which parameters, and return True."""
+        if not self.dry_run:
+            return False
+        plan = {"would run": stage, "parameters": settings, "paths": {k: _text(v) for k, v in paths.items()}}
+        if self.as_json:
+            click.echo(json.dumps(plan, indent=2))
+        else:
+            import yaml
+
+            click.echo(yaml.safe_dump(plan, sort_keys=False).rstrip())
+        return True
+
+    def report(self, result: Any, text: str) -> None:
+        """The result on stdout: JSON when asked for, else text."""
+        click.echo(json.dumps(result, indent=2) if self.as_json else text)
+
+
+def common(function: Command) -> Command:
+    """Give a command the shared options; it receives them as one :class:`Common` first argument."""
+
+    def wrapper(**values: Any) -> Any:
+        names = ("params", "overrides", "seed", "device", "precision", "checkpoint_seconds", "as_json", "dry_run")
+        return function(Common(**{name: values.pop(name) for name in names}), **values)
+
+    wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
+    wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
+    decorators = (
+        click.option("--params", type=PATH, help="Parameter file.  [default: params.yaml, if there is one]"),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a parameter; may be repeated."
+        ),
+        click.option("--seed", type=click.IntRange(0), help="Override the seed."),
+        click.option("--device", help="auto, cpu, cuda, cuda:1, mps.  [env: SSAVL_DEVICE; default: auto]"),
+        click.option("--precision", help="auto, float32, bf16.  [env: SSAVL_PRECISION; default: auto]"),
+        click.option(
+            "--checkpoint-seconds", type=click.FloatRange(0), default=60.0, show_default=True,
+            help="Time between saves of the resume state.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else on stdout."),
+        click.option("--dry-run", is_flag=True, help="Check everything, say what would run, write nothing."),
+    )  # fmt: skip
+    for decorator in reversed(decorators):
+        wrapper = decorator(wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+def out_option(default: str) -> Callable[[Command], Command]:
+    """``--out``: the folder that the command writes."""
+    return click.option("--out", type=PATH, default=default, show_default=True, help="Folder to write.")
+
+
+def data_option(default: str | None = "data/prepared") -> Callable[[Command], Command]:
+    """``--data``: prepared images."""
+    return click.option("--data", type=PATH, default=default, show_default=True, help="Folder of prepared images.")
+
+
+def gan_option(function: Command) -> Command:
+    """``--gan``: a generator; by default ``gan_ckpt`` of the parameters."""
+    return click.option("--gan", type=PATH, help="The generator.  [default: gan_ckpt of the parameters]")(function)
+
+
+def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> str:
+    """Metrics as text: one line per metric, one column per model."""
+    names = list(dict.fromkeys(key for row in rows.values() for key in row))
+    width = max([len(name) for name in names] + [6])
+    columns = {model: max(len(model), 9) for model in rows}
+    lines = [" " * width + "".join(f"  {model:>{size}}" for model, size in columns.items())]
+    for name in names:
+        cells = (rows[model].get(name) for model in rows)
+        texts = ("-" if value is None else f"{value:.{digits}f}" for value in cells)
+        lines.append(f"{name:<{width}}" + "".join(f"  {t:>{s}}" for t, s in zip(texts, columns.values(), strict=True)))
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> Any:
+    return [str(v) for v in value] if isinstance(value, (list, tuple)) else None if value is None else str(value)

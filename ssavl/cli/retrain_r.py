@@ -1,0 +1,42 @@
+"""``ssavl retrain-R``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out_option
+
+
+@click.command("retrain-R")
+@gan_option
+@click.option("--encoders", type=PATH, default="data/encoders", show_default=True, help="Encoders to start from.")
+@data_option()
+@out_option("data/encoders-r")
+@click.option("--source", help="generated (data-free), or real (reads the training images of --data).")
+@click.option("--iterations", type=int, help="Iterations of the whole run.")
+@click.option("--beta", type=float, help="Weight of every KL.")
+@common
+def retrain_r(
+    shared: Common,
+    gan: Path | None,
+    encoders: Path,
+    data: Path,
+    out: Path,
+    source: str | None,
+    iterations: int | None,
+    beta: float | None,
+) -> None:
+    """Retrain both encoders on the joint bound of Eq. 18 (SS-AVL-R)."""
+    flags = {"retrain-R.source": source, "retrain-R.iterations": iterations, "beta": beta}
+    params = shared.load({**flags, "gan_ckpt": str(gan) if gan is not None else None})
+    gan = Path(params.gan_ckpt)
+    settings = {"seed": params.seed, "beta": params.beta, **params.retrain_r.model_dump(mode="json")}
+    needed = data if params.retrain_r.source == "real" else None
+    if shared.stops_here("retrain-R", settings, {"gan": gan, "encoders": encoders, "data": needed, "out": out}):
+        return
+    from ssavl.stages.retrain_r import retrain_r as stage
+
+    result = stage(params, gan, encoders, needed, out, shared.options())
+    shared.report(result, f"{result['encoders']}: {result['model']}, {result['iterations']} iterations")

@@ -1,0 +1,1 @@
+"""Real images: readers of what people hold, and the one prepared form that training reads."""

@@ -1,0 +1,80 @@
+"""Any folder of images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from ssavl.datasets.resize import fit
+from ssavl.datasets.source import Images, Source
+from ssavl.errors import UserError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def folder(root: Path, size: int, channels: int, test_fraction: float, class_folders: bool, seed: int) -> Source:
+    """Every image below ``root``, shuffled once by ``seed`` and split.
+
+    Each file is opened and decoded once to find out whether it can be read: what cannot is left out and named.
+
+    Args:
+        root: the folder; files with an image's extension, at any depth.
+        size, channels: of the prepared images; the largest centred square is resampled.
+        test_fraction: share of the images that make the test split.
+        class_folders: whether the first folder below ``root`` names an image's class.
+        seed: of the shuffle.
+
+    Raises:
+        UserError: no such folder, no readable image, an image outside every class folder.
+    """
+    if not root.is_dir():
+        raise UserError(f"data folder {root} does not exist: set prepare-data.root to a folder of images")
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    if not files:
+        raise UserError(f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)")
+    unreadable: dict[str, str] = {}
+    readable = []
+    for path in tqdm(files, desc="checking", disable=None, leave=False):
+        try:
+            _decode(path, size, channels)
+            readable.append(path)
+        except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            unreadable[str(path.relative_to(root))] = str(error).splitlines()[0][:200]
+    if len(readable) < 2:
+        raise UserError(
+            f"data folder {root}: {len(readable)} of {len(files)} images can be read; at least 2 are needed"
+        )
+    order = np.random.default_rng(seed).permutation(len(readable))
+    readable = [readable[i] for i in order]
+    test = min(len(readable) - 1, max(1, round(test_fraction * len(readable))))
+    classes: tuple[str, ...] = ()
+    labels = None
+    if class_folders:
+        names = [path.relative_to(root).parts[0] for path in readable]
+        outside = [path for path in readable if path.parent == root]
+        if outside:
+            raise UserError(f"{outside[0]} is in no class folder: move it, or set prepare-data.class_folders to false")
+        classes = tuple(sorted(set(names)))
+        labels = np.array([classes.index(name) for name in names], dtype=np.int64)
+
+    def generate() -> Iterator[Images]:
+        return (_decode(path, size, channels) for path in readable)
+
+    counts = (len(readable) - test, test)
+    return Source("folder", (channels, size, size), counts, generate, labels, classes, unreadable)
+
+
+def _decode(path: Path, size: int, channels: int) -> Images:
+    with warnings.catch_warnings():
+        # Pillow only warns between one and two times its pixel limit; a bomb is refused from the first pixel over.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path) as image:
+                return fit(image, size, channels)
+        except Image.DecompressionBombWarning as warning:
+            raise Image.DecompressionBombError(str(warning)) from None

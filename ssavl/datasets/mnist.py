@@ -1,0 +1,138 @@
+"""MNIST and its kin: the embedded 10,000 digits, and the official IDX files (LeCun et al. 1998; Xiao et al. 2017)."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssavl.datasets.resize import fit_array
+from ssavl.datasets.source import Images, Source
+from ssavl.errors import UserError
+
+DIGITS = tuple("0123456789")
+GARMENTS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+FILES = (
+    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+)
+PLACES = {  # where the files of a data set lie when no root is given
+    "mnist": (Path("data/raw/MNIST/raw"),),
+    "fashion-mnist": (Path("/usr/share/datasets/fashion-mnist"), Path("data/raw/FashionMNIST/raw")),
+}
+
+
+def embedded(size: int, channels: int) -> Source:
+    """The first 10,000 training images of MNIST, shipped with the package: 8,000 to train, 2,000 to test."""
+    with resources.as_file(resources.files("ssavl.datasets") / "mnist-10k.npz") as path, np.load(path) as archive:
+        images, labels = archive["x"], archive["y"]
+    return _source("mnist-10k", images, labels, (8000, 2000), DIGITS, size, channels)
+
+
+def official(name: str, root: Path | None, size: int, channels: int) -> Source:
+    """``mnist`` or ``fashion-mnist`` from the four official files, plain or gzipped.
+
+    Args:
+        name: of the data set.
+        root: the folder that holds the files, or one that torchvision filled; by default the usual places, and, where
+            the files are in none of them, torchvision's download into ``data/raw``.
+
+    Raises:
+        UserError: files that are missing, cut, or no IDX; a download that failed.
+    """
+    folder = _folder(name, root)
+    images, labels = zip(*(_pair(folder, *names) for names in FILES), strict=True)
+    counts = (len(images[0]), len(images[1]))
+    classes = DIGITS if name == "mnist" else GARMENTS
+    return _source(name, np.concatenate(images), np.concatenate(labels), counts, classes, size, channels)
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """The array in an IDX file of unsigned bytes, gzipped when its name ends in ``.gz``.
+
+    Raises:
+        UserError: a file that is cut short or no such IDX.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        zeros, kind, dimensions = struct.unpack(">HBB", content[:4])
+        shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
+    except (struct.error, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path} is no IDX file or cut short ({error}): fetch it again") from None
+    data = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    if zeros != 0 or kind != 8 or dimensions < 1:
+        raise UserError(f"{path} is no IDX file of unsigned bytes: fetch it again")
+    if data.size != int(np.prod(shape)):
+        raise UserError(f"{path} is cut short: it has {data.size} bytes of {int(np.prod(shape))}: fetch it again")
+    return data.reshape(shape)
+
+
+def _folder(name: str, root: Path | None) -> Path:
+    candidates = [root] if root is not None else list(PLACES[name])
+    torchvision_folder = "MNIST" if name == "mnist" else "FashionMNIST"
+    if root is not None:
+        candidates.append(root / torchvision_folder / "raw")
+    for folder in candidates:
+        if _find(folder, FILES[0][0]) is not None:
+            return folder
+    if root is not None:
+        state = "does not exist" if not root.is_dir() else f"has no {FILES[0][0]}(.gz)"
+        raise UserError(f"data folder {root} {state}: give the folder with the four IDX files of {name}")
+    return _download(name)
+
+
+def _download(name: str) -> Path:
+    from torchvision import datasets
+
+    dataset = datasets.MNIST if name == "mnist" else datasets.FashionMNIST
+    hint = " (Debian: apt-get install dataset-fashion-mnist)" if name == "fashion-mnist" else ""
+    try:
+        dataset("data/raw", download=True)
+    except (RuntimeError, OSError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"{name} is not on this machine and its download failed ({reason[:100]}): put the four IDX files in a "
+            f"folder and set prepare-data.root{hint}"
+        ) from None
+    return PLACES[name][-1]
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    for candidate in (folder / name, folder / f"{name}.gz"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _pair(folder: Path, image_name: str, label_name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    arrays = []
+    for name in (image_name, label_name):
+        path = _find(folder, name)
+        if path is None:
+            raise UserError(f"{folder} has no {name}(.gz): all four IDX files are needed")
+        arrays.append(read_idx(path))
+    images, labels = arrays
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        raise UserError(f"{folder}: {image_name} {images.shape} does not fit {label_name} {labels.shape}")
+    return images, labels
+
+
+def _source(
+    name: str,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    counts: tuple[int, int],
+    classes: tuple[str, ...],
+    size: int,
+    channels: int,
+) -> Source:
+    def generate() -> Iterator[Images]:
+        return (fit_array(image, size, channels) for image in images)
+
+    return Source(name, (channels, size, size), counts, generate, labels.astype(np.int64), classes)

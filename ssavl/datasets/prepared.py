@@ -1,0 +1,147 @@
+"""Prepared images: one uint8 array that training memory-maps, and a manifest that says what it is.
+
+``images.npy`` is ``(N, C, H, W)`` with training, validation and test images in this order; ``labels.npy``, where there
+are labels, ``(N,)``; ``manifest.json`` holds counts, classes and the hash of every array.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from ssavl.datasets.source import Source
+from ssavl.errors import UserError
+from ssavl.files import atomic, read_json, sha256, write_bytes, write_json
+
+Split = Literal["train", "validation", "test"]
+
+IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
+
+
+def write_prepared(source: Source, folder: Path, validation: int) -> dict[str, Any]:
+    """Write a source into ``folder``, image by image, and return the manifest.
+
+    Args:
+        validation: how many of the last training images become the validation split.
+
+    Raises:
+        UserError: no training image left over.
+    """
+    train, test = source.counts
+    if validation >= train:
+        raise UserError(f"prepare-data.validation = {validation} leaves none of the {train} training images")
+    count = train + test
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (count, *source.shape)}
+    )
+    # Plain writes, not a memory map: on a full disk a mapped page dies of SIGBUS, a write says why.
+    with atomic(folder / IMAGES) as file:
+        file.write(header.getvalue())
+        for image in tqdm(source.images(), total=count, desc="preparing", disable=None, leave=False):
+            file.write(image.tobytes())
+    hashes = {IMAGES: sha256(folder / IMAGES)}
+    if source.labels is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, source.labels)
+        write_bytes(folder / LABELS, buffer.getvalue())
+        hashes[LABELS] = sha256(folder / LABELS)
+    else:
+        (folder / LABELS).unlink(missing_ok=True)
+    manifest = {
+        "dataset": source.name,
+        "image_shape": list(source.shape),
+        "splits": {"train": train - validation, "validation": validation, "test": test},
+        "classes": list(source.classes),
+        "unreadable": source.unreadable,
+        "sha256": hashes,
+    }
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared data set, memory-mapped.
+
+    Attributes:
+        images: uint8 ``(N, C, H, W)``.
+        labels: int64 ``(N,)``, or ``None``.
+        manifest: as in ``manifest.json``.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    manifest: dict[str, Any]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return tuple(self.manifest["image_shape"])
+
+    def span(self, split: Split) -> range:
+        """Indices of a split. Raises ``UserError`` when it is empty."""
+        counts = self.manifest["splits"]
+        start = 0
+        for name, count in counts.items():
+            if name == split:
+                if count == 0:
+                    raise UserError(f"the data have no {split} images: set prepare-data.{split} and prepare them anew")
+                return range(start, start + count)
+            start += count
+        raise UserError(f"the data have no split '{split}', only {', '.join(counts)}")
+
+    def draw(self, split: Split, n: int, rng: torch.Generator) -> Tensor:
+        """``n`` images drawn with replacement, float ``(n, C, H, W)`` in [0, 1] on the generator's device."""
+        span = self.span(split)
+        index = torch.randint(span.start, span.stop, (n,), generator=rng, device=rng.device)
+        return _floats(self.images[index.cpu().numpy()]).to(rng.device)
+
+    def batches(self, split: Split, size: int) -> Iterator[Tensor]:
+        """The split in order, float ``(size or less, C, H, W)`` in [0, 1] on the CPU."""
+        span = self.span(split)
+        for start in range(span.start, span.stop, size):
+            yield _floats(self.images[start : min(start + size, span.stop)])
+
+    def labels_of(self, split: Split) -> NDArray[np.int64]:
+        """Classes of a split. Raises ``UserError`` when the data have no labels."""
+        if self.labels is None:
+            raise UserError("the data have no labels, so there is no accuracy: set evaluate.clustering to false")
+        span = self.span(split)
+        return np.asarray(self.labels[span.start : span.stop])
+
+
+def read_prepared(folder: Path) -> Prepared:
+    """The prepared data in a folder; arrays are mapped, not read.
+
+    Raises:
+        UserError: a missing folder or file, or an array that does not fit the manifest.
+    """
+    if not folder.is_dir():
+        raise UserError(f"data folder {folder} does not exist: run `ssavl prepare-data` first")
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"data folder {folder} holds no prepared data: run `ssavl prepare-data --out {folder}` first")
+    manifest = read_json(folder / MANIFEST)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in manifest["sha256"]:
+        try:
+            arrays[name] = np.load(folder / name, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{folder / name} cannot be read ({error}): run `ssavl prepare-data` again") from None
+    count = sum(manifest["splits"].values())
+    if any(len(array) != count for array in arrays.values()):
+        raise UserError(f"{folder}: the arrays do not fit {MANIFEST}: run `ssavl prepare-data` again")
+    return Prepared(arrays[IMAGES], arrays.get(LABELS), manifest)
+
+
+def _floats(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.array(images)).float() / 255

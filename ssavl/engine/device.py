@@ -1,0 +1,72 @@
+"""Where tensors live and in which precision networks compute."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from ssavl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and a precision.
+
+    Attributes:
+        device: where parameters and batches live.
+        bf16: whether networks run under bfloat16 autocast; losses and densities stay in float32.
+    """
+
+    device: torch.device
+    bf16: bool
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context in which networks are called."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+
+    def generator(self, seed: int) -> torch.Generator:
+        """A seeded random generator on the device."""
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def describe(self) -> dict[str, str | int]:
+        """What ``run.json`` says of it."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+        precision = "bf16" if self.bf16 else "float32"
+        return {"device": name, "precision": precision, "threads": torch.get_num_threads()}
+
+
+def choose(device: str | None = None, precision: str | None = None) -> Compute:
+    """The compute for a device (``auto``, ``cpu``, ``cuda:1``, ``mps``) and a precision (``auto``, ``float32``, ``bf16``).
+
+    ``None`` reads ``SSAVL_DEVICE`` and ``SSAVL_PRECISION``, which keep a DVC stage's command the same on every
+    machine, else ``auto``: the GPU where there is one, bfloat16 where the hardware multiplies in it.
+
+    Raises:
+        UserError: a device that this machine has not, or an unknown precision.
+    """
+    device = device or os.environ.get("SSAVL_DEVICE") or "auto"
+    precision = precision or os.environ.get("SSAVL_PRECISION") or "auto"
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device '{device}' cannot be used here ({reason[:100]}): try auto or cpu") from None
+    if precision not in ("auto", "float32", "bf16"):
+        raise UserError(f"precision '{precision}' is unknown: auto, float32 or bf16")
+    bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(chosen))
+    return Compute(chosen, bf16)
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return False

@@ -1,0 +1,15 @@
+"""What can go wrong through no fault of the program."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Bad input or a bad environment. The message is one line: the cause, then what to do."""
+
+
+class Interrupted(Exception):
+    """A signal asked the program to stop; the run was saved. The shell's exit status is 128 + ``signum``."""
+
+    def __init__(self, signum: int, message: str) -> None:
+        super().__init__(message)
+        self.signum = signum

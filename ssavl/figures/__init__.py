@@ -1,0 +1,1 @@
+"""Figures: tensors and tables to matplotlib figures. No model is loaded and no file written here."""

@@ -1,0 +1,65 @@
+"""Curves of a run: surrogates and reconstruction error against the iteration (Figs. 9c and 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+Table = Mapping[str, list[float]]  # the columns of a log.csv
+
+PANELS = (
+    (
+        "log-likelihood surrogates on held-out generated images (nats)",
+        ("heldout/ll", "heldout/ll_code", "heldout/ll_noise"),
+    ),
+    ("squared error of the reconstruction", ("heldout/mse",)),
+)
+STYLES = {"heldout/ll": "-", "heldout/ll_code": "--", "heldout/ll_noise": ":", "heldout/mse": "-"}
+NAMES = {
+    "heldout/ll": "1: Eq. 18",
+    "heldout/ll_code": "2: Eq. 13",
+    "heldout/ll_noise": "3: Eq. 16",
+    "heldout/mse": "MSE",
+}
+
+
+def fit_curves(logs: Mapping[str, Table]) -> Figure:
+    """One panel of surrogates and one of reconstruction error, a colour per model.
+
+    Args:
+        logs: the log of each model by its name; columns that a log lacks are left out.
+    """
+    figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
+    for axes, (title, columns) in zip(figure.subplots(1, 2), PANELS, strict=True):
+        for index, (model, log) in enumerate(logs.items()):
+            for column in columns:
+                if column in log:
+                    label = f"{model}, {NAMES[column]}"
+                    axes.plot(log["step"], log[column], STYLES[column], color=f"C{index}", label=label)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("iteration", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    return figure
+
+
+def gan_curves(log: Table) -> Figure:
+    """The critic's estimate of the Wasserstein distance, and the information in each block, against the iteration."""
+    figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(log["step"], log["critic/wasserstein"])
+    left.set_title("Wasserstein distance by the critic", fontsize=9)
+    for column, values in log.items():
+        _, _, term = column.partition("/mi_")
+        if term:
+            right.plot(log["step"], values, label=term)
+    right.set_title("bound on the mutual information (nats)", fontsize=9)
+    for axes in (left, right):
+        axes.set_xlabel("iteration", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    if right.lines:
+        right.legend(fontsize=7)
+    return figure

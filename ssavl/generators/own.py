@@ -1,0 +1,36 @@
+"""Generators that ``ssavl train-gan`` trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ssavl.files import load_checkpoint, save_checkpoint
+from ssavl.networks.generator import ConvGenerator
+
+KIND = "generator"
+
+
+def save_generator(path: Path, generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]) -> None:
+    """Write ``generator.pt``: the generator, and what its training left of encoders (see ``ssavl.inference``)."""
+    payload = {"config": generator.config, "state": generator.state_dict(), "encoders": list(encoders)}
+    save_checkpoint(path, KIND, payload)
+
+
+def load_generator(path: Path) -> ConvGenerator:
+    """The generator in a file, frozen, in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: as :func:`ssavl.files.load_checkpoint`.
+    """
+    payload = load_checkpoint(path, KIND)
+    generator = ConvGenerator.from_config(payload["config"])
+    generator.load_state_dict(payload["state"])
+    generator.eval().requires_grad_(False)
+    return generator
+
+
+def load_training_encoders(path: Path) -> list[Mapping[str, Any]]:
+    """The entries of the encoders that the generator's training left, for ``build_encoders``; may be empty."""
+    return list(load_checkpoint(path, KIND)["encoders"])

@@ -1,0 +1,27 @@
+"""What every generator is to the rest of the toolkit."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from ssavl.latents import LatentSpace
+
+
+class Generator(Protocol):
+    """A map from latents to images, ours or anyone's."""
+
+    @property
+    def latent_space(self) -> LatentSpace:
+        """The space of its input."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of its images."""
+        ...
+
+    def __call__(self, latents: Tensor, /) -> Tensor:
+        """Flat latents ``(B, latent_space.dim)`` to images ``(B, C, H, W)`` in [0, 1]."""
+        ...

@@ -1,0 +1,115 @@
+"""The inference model: the encoders that a generator never had.
+
+It covers any subset of a latent space's blocks. All of them is SS-AVL; the code encoder alone is the ablation SS-AVL1,
+whose z comes from the prior; the noise encoder alone is SS-AVL2 (Ye & Bors 2024, section 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.errors import UserError
+from ssavl.files import load_checkpoint, save_checkpoint
+from ssavl.generators.protocol import Generator
+from ssavl.latents import LatentSpace, Posterior
+from ssavl.networks.encoder import Encoder
+
+KIND = "encoders"
+
+
+class InferenceModel(nn.Module):
+    """Encoders over disjoint blocks of one latent space.
+
+    Args:
+        encoders: at least one.
+        name: what tables and figures call the model.
+
+    Raises:
+        ValueError: no encoder, or two that infer the same block.
+    """
+
+    def __init__(self, encoders: Iterable[Encoder], name: str) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+        self.name = name
+        self.space = LatentSpace(block for encoder in self for block in encoder.space.blocks)
+
+    def __iter__(self) -> Any:
+        return iter(self.encoders)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images that it reads."""
+        return next(iter(self)).trunk.image_shape
+
+    def encoder_of(self, *roles: str) -> Encoder | None:
+        """The encoder that infers a block of one of these roles."""
+        return next((e for e in self if any(block.role in roles for block in e.space.blocks)), None)
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(blocks | x), factorised, for images ``(B, C, H, W)`` in [0, 1]."""
+        first, *others = [encoder.posterior(x) for encoder in self]
+        for other in others:
+            first = first | other
+        return first
+
+    def complete(self, draw: Tensor, space: LatentSpace, rng: torch.Generator) -> Tensor:
+        """Points ``(B, self.space.dim)`` as latents ``(B, space.dim)``; what is not inferred comes from the prior."""
+        prior = space.split(space.sample(len(draw), rng))
+        return space.join({**prior, **self.space.split(draw)})
+
+    def reconstruct(self, x: Tensor, generator: Generator, rng: torch.Generator) -> Tensor:
+        """The generator's images at the posterior's mode, ``(B, C, H, W)`` in [0, 1]."""
+        return generator(self.complete(self.posterior(x).mode, generator.latent_space, rng))
+
+
+def encoder_entries(encoders: Iterable[Encoder]) -> list[dict[str, Any]]:
+    """Encoders as plain data and tensors, for a checkpoint file."""
+    return [{"config": encoder.config, "state": encoder.state_dict()} for encoder in encoders]
+
+
+def build_encoders(entries: Sequence[Mapping[str, Any]]) -> list[Encoder]:
+    """The encoders that :func:`encoder_entries` wrote."""
+    encoders = []
+    for entry in entries:
+        encoder = Encoder.from_config(entry["config"])
+        encoder.load_state_dict(entry["state"])
+        encoders.append(encoder)
+    return encoders
+
+
+def save_inference_model(path: Path, model: InferenceModel, generator_hash: str) -> None:
+    """Write ``encoders.pt``; ``generator_hash`` ties it to the generator that it was fitted to."""
+    payload = {"name": model.name, "generator": generator_hash, "encoders": encoder_entries(model)}
+    save_checkpoint(path, KIND, payload)
+
+
+def load_inference_model(path: Path) -> InferenceModel:
+    """The model in a file, or in the ``encoders.pt`` of a folder, in evaluation mode on the CPU.
+
+    Raises:
+        UserError: as :func:`ssavl.files.load_checkpoint`.
+    """
+    payload = load_checkpoint(path / "encoders.pt" if path.is_dir() else path, KIND)
+    model = InferenceModel(build_encoders(payload["encoders"]), payload["name"])
+    model.eval().requires_grad_(False)
+    return model
+
+
+def check_fit(model: InferenceModel, generator: Generator, path: Path) -> None:
+    """Refuse encoders that belong to a generator of another shape.
+
+    Raises:
+        UserError: other images, or a block that the generator's latent space has not.
+    """
+    missing = [repr(b.name) for b in model.space.blocks if b not in generator.latent_space.blocks]
+    if model.image_shape != tuple(generator.image_shape) or missing:
+        raise UserError(
+            f"{path} infers {model.space!r} from {model.image_shape} images, but the generator maps "
+            f"{generator.latent_space!r} to {tuple(generator.image_shape)}: fit encoders to this generator"
+        )

@@ -1,0 +1,52 @@
+"""Encoders: the parameters of a posterior from an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.latents import LatentSpace, Posterior
+from ssavl.networks.trunk import Trunk
+
+
+class Encoder(nn.Module):
+    """One trunk and one linear head per block of ``space``.
+
+    Over the blocks c and d it is the paper's code encoder q_omega(d, c | x) (section 6: one network but for the last
+    layer), over z its noise encoder q_xi(z | x).
+    """
+
+    def __init__(self, trunk: Trunk, space: LatentSpace) -> None:
+        super().__init__()
+        self.space = space
+        self.trunk = trunk
+        self.heads = nn.ModuleDict({b.name: nn.Linear(trunk.features, b.parameter_size) for b in space.blocks})
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Encoder:
+        """The untrained encoder that :attr:`config` describes."""
+        trunk = Trunk(tuple(config["image_shape"]), config["width"], config["features"])
+        return cls(trunk, LatentSpace.from_config(config["space"]))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain data that rebuilds the network, for checkpoint files."""
+        trunk = self.trunk
+        return {
+            "image_shape": list(trunk.image_shape),
+            "width": trunk.width,
+            "features": trunk.features,
+            "space": self.space.config,
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Posterior parameters ``(B, space.parameter_size)`` of images ``(B, C, H, W)`` in [0, 1]."""
+        features = self.trunk(x)
+        return torch.cat([head(features) for head in self.heads.values()], dim=-1)
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1]."""
+        return self.space.posterior(self(x))

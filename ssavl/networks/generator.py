@@ -1,0 +1,90 @@
+"""The generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.latents import LatentSpace
+from ssavl.networks.layout import ImageShape, layout
+
+
+class ConvGenerator(nn.Module):
+    """Latents ``(B, space.dim)`` to images ``(B, C, H, W)`` in [0, 1], by transposed convolutions.
+
+    Args:
+        space: the latent space; its blocks enter as one vector.
+        image_shape: channels, height and width.
+        width: channels of the feature map at half the image's side.
+        hidden: size of the fully connected layer before the first feature map.
+        block_gain: factor on each block at the input, by block name (1 where absent). The priors stay as they are;
+            a gain below 1 on the noise makes category and code the loudest inputs.
+
+    Raises:
+        ValueError: an image size that cannot be made, or a gain for a block that the space has not.
+    """
+
+    def __init__(
+        self,
+        space: LatentSpace,
+        image_shape: ImageShape,
+        width: int,
+        hidden: int,
+        block_gain: Mapping[str, float],
+    ) -> None:
+        super().__init__()
+        unknown = set(block_gain) - {block.name for block in space.blocks}
+        if unknown:
+            raise ValueError(f"block_gain names {sorted(unknown)}, but the latent space is {space!r}")
+        self.latent_space = space
+        self.image_shape = image_shape
+        self.width = width
+        self.hidden = hidden
+        self.block_gain = dict(block_gain)
+        shape = layout(image_shape, width)
+        gain = torch.cat([torch.full((b.dim,), float(block_gain.get(b.name, 1.0))) for b in space.blocks])
+        self.gain: Tensor
+        self.register_buffer("gain", gain)
+        self.linear = nn.Sequential(
+            nn.Linear(space.dim, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, shape.features, bias=False),
+            nn.BatchNorm1d(shape.features),
+            nn.ReLU(),
+            nn.Unflatten(1, (shape.channels[-1], shape.base, shape.base)),
+        )
+        layers: list[nn.Module] = []
+        previous = shape.channels[-1]
+        for channels in reversed(shape.channels[:-1]):
+            layers += [
+                nn.ConvTranspose2d(previous, channels, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(),
+            ]
+            previous = channels
+        layers += [nn.ConvTranspose2d(previous, image_shape[0], 4, stride=2, padding=1)]
+        self.convolutions = nn.Sequential(*layers)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> ConvGenerator:
+        """The untrained generator that :attr:`config` describes."""
+        space, image_shape = LatentSpace.from_config(config["space"]), tuple(config["image_shape"])
+        return cls(space, image_shape, config["width"], config["hidden"], config["block_gain"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain data that rebuilds the network, for checkpoint files."""
+        return {
+            "space": self.latent_space.config,
+            "image_shape": list(self.image_shape),
+            "width": self.width,
+            "hidden": self.hidden,
+            "block_gain": self.block_gain,
+        }
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.convolutions(self.linear(latents * self.gain)).sigmoid()

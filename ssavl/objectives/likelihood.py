@@ -1,0 +1,54 @@
+r"""Observation models: ``log p(x | latents)`` given the decoded image.
+
+``paper``: :math:`-\lVert x - \hat x \rVert^2`, what Table 4 and Figs. 9c, 18 of Ye & Bors 2024 plot: no normaliser and
+no :math:`1 / 2 \sigma^2`. ``gaussian``: a normalised density with a fixed :math:`\sigma`. ``bernoulli``: pixels as
+probabilities of grey values in [0, 1] (a density only for binary images, as the field uses it).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Normal
+
+LikelihoodName = Literal["paper", "gaussian", "bernoulli"]
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """``log p(x | x_hat)`` per sample.
+
+    Attributes:
+        name: ``paper``, ``gaussian`` or ``bernoulli``.
+        sigma: standard deviation of a pixel in units of [0, 1]; for ``gaussian`` only.
+    """
+
+    name: LikelihoodName = "paper"
+    sigma: float = 0.1
+
+    def __call__(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Nats per sample, shape ``(B,)``, summed over channels and pixels; images in [0, 1]."""
+        x, x_hat = x.flatten(1).float(), x_hat.flatten(1).float()
+        match self.name:
+            case "paper":
+                return -(x - x_hat).square().sum(1)
+            case "gaussian":
+                return Normal(x_hat, self.sigma, validate_args=False).log_prob(x).sum(1)
+            case "bernoulli":
+                epsilon = torch.finfo(torch.float32).eps
+                pixels = Bernoulli(probs=x_hat.clamp(epsilon, 1 - epsilon), validate_args=False)
+                return pixels.log_prob(x).sum(1)
+
+
+def bits_per_dimension(log_likelihood: Tensor, pixels: int) -> Tensor:
+    """Nats of a density over [0, 1] pixels as bits per dimension of 8-bit images (Theis et al. 2016).
+
+    Args:
+        log_likelihood: nats, any shape.
+        pixels: channels times height times width.
+    """
+    return -(log_likelihood / pixels - math.log(256)) / math.log(2)

@@ -1,0 +1,38 @@
+r"""Wasserstein GAN with gradient penalty (Gulrajani et al. 2017; Eqs. 4, 5, 22, 23 of Ye & Bors 2024).
+
+The critic minimises :math:`D(x') - D(x) + \lambda (\lVert \nabla D(\tilde x) \rVert_2 - 1)^2`, the generator
+:math:`-D(x')`. Eq. 22 omits the penalty, Eq. 5 has it, and so do we. Scores have no unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Score = Callable[[Tensor], Tensor]
+
+
+def gradient_penalty(critic: Score, x: Tensor, x_gen: Tensor, rng: torch.Generator) -> Tensor:
+    """The penalty of Eq. 5 per sample, shape ``(B,)``, without its weight.
+
+    Args:
+        critic: images to scores ``(B,)``.
+        x, x_gen: real and generated images, ``(B, C, H, W)``.
+        rng: draws one epsilon per sample, on the images' device.
+    """
+    epsilon = torch.rand(len(x), generator=rng, device=x.device).view(-1, *[1] * (x.ndim - 1))
+    between = torch.lerp(x_gen.detach(), x, epsilon).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return (gradient.flatten(1).float().norm(dim=1) - 1).square()
+
+
+def critic_loss(critic: Score, x: Tensor, x_gen: Tensor) -> Tensor:
+    """Eq. 22 per sample, shape ``(B,)``: its mean is minus the estimated Wasserstein distance."""
+    return critic(x_gen.detach()) - critic(x)
+
+
+def generator_loss(critic: Score, x_gen: Tensor) -> Tensor:
+    """Eq. 23 per sample, shape ``(B,)``."""
+    return -critic(x_gen)

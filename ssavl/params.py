@@ -1,0 +1,267 @@
+"""Parameters: one validated model per section of ``params.yaml``; the only home of every default.
+
+A section is named after its stage. Unknown keys are refused and ranges checked, so a misspelt parameter stops a run
+before it starts. The value that counts is a flag's, else the file's, else the default here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from ssavl.errors import UserError
+
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Momenta = Annotated[tuple[float, float], Field(description="Adam's beta_1 and beta_2")]
+
+Figure = Literal["samples", "categories", "traversal", "reconstructions", "interpolation", "curves"]
+FIGURES: tuple[Figure, ...] = get_args(Figure)
+
+
+class Section(BaseModel):
+    """A group of parameters: frozen, and closed to unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class LikelihoodParams(Section):
+    """The observation model of every bound (see ``ssavl.objectives.likelihood``)."""
+
+    name: Literal["paper", "gaussian", "bernoulli"] = "paper"
+    sigma: Annotated[float, Field(gt=0)] = 0.1
+
+
+class PrepareDataParams(Section):
+    """Which images, and how they are cut to size."""
+
+    dataset: Literal["mnist-10k", "mnist", "fashion-mnist", "folder"] = "mnist-10k"
+    root: str | None = Field(None, description="folder with the official files, or with the images of `folder`")
+    image_size: Annotated[int, Field(ge=8, le=1024)] | None = Field(None, description="side in pixels; native if null")
+    channels: Literal[1, 3] | None = Field(None, description="native if null; 3 for `folder`")
+    validation: Annotated[int, Field(ge=0)] = Field(0, description="training images held out, to develop on")
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="of `folder`; others have their own")
+    class_folders: bool = Field(False, description="of `folder`: each sub-folder is a class")
+
+
+class WarmupParams(Section):
+    """When a term sets in: nothing before ``start``, then a linear ramp over ``length`` iterations."""
+
+    start: Annotated[int, Field(ge=0)] = 0
+    length: Annotated[int, Field(ge=0)] = 0
+
+
+class InvarianceParams(Section):
+    """What a category must survive (see ``ssavl.objectives.invariances``); all zero is the paper to the letter."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shear: Annotated[float, Field(ge=0, le=1)] = 0.0
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    noise: Weight = 0.0
+
+
+class ConsistencyParams(Section):
+    """Clustering of real training images by q(d | x), label-free (``ssavl.objectives.consistency``); 0 is the paper."""
+
+    weight: Weight = 0.0
+    warmup: WarmupParams = WarmupParams()
+
+
+class RelaxationParams(Section):
+    """How a category is drawn while gradients flow through it (Eq. 10)."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.67
+    straight_through: bool = False
+
+
+class EncoderParams(Section):
+    """The shape of an encoder."""
+
+    width: Count = 32
+    features: Count = 256
+
+
+class InterleavedParams(Section):
+    """The terms of Eqs. 25 and 26 inside ``train-gan``; read by the schedule ``interleaved`` alone.
+
+    They stand apart from the top level's ``beta`` and ``likelihood`` so that changing those never retrains a GAN.
+    """
+
+    beta: Weight = 1.0
+    likelihood: LikelihoodParams = LikelihoodParams()
+    relaxation: RelaxationParams = RelaxationParams()
+
+
+class TrainGanParams(Section):
+    """Wake phase and mutual information (Eqs. 4, 5, 21-24)."""
+
+    schedule: Literal["two-stage", "interleaved"] = "two-stage"
+    iterations: Count = 20000
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Rate = 0.0003
+    adam_betas: Momenta = (0.5, 0.9)
+    decay: Annotated[int, Field(ge=0)] = Field(0, description="last iterations over which the learning rate falls to 0")
+    n_critic: Count = 2
+    gp_weight: Weight = 10.0
+    gp_every: Count = Field(1, description="gradient penalty on every n-th critic step, n times as heavy")
+    width: Count = 32
+    hidden: Count = 256
+    critic: EncoderParams = EncoderParams()
+    encoder: EncoderParams = EncoderParams()
+    noise_dim: Count = 62
+    code_dim: Annotated[int, Field(ge=0)] = 2
+    code_prior: Literal["uniform", "normal"] = "uniform"
+    categories: Annotated[int, Field(ge=0)] = Field(10, description="K; 0 for no category")
+    block_gain: dict[str, float] = {}
+    mi_category_weight: Weight = 1.0
+    mi_code_weight: Weight = 0.1
+    mi_warmup: WarmupParams = WarmupParams()
+    code_invariances: InvarianceParams = InvarianceParams()
+    real_consistency: ConsistencyParams = ConsistencyParams()
+    shared_trunk: bool = False
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="averaged generator weights; 0 for none")
+    interleaved: InterleavedParams = InterleavedParams()
+    log_every: Count = 50
+
+
+class FitParams(Section):
+    """What fitting encoders to a frozen generator needs, whatever the equation."""
+
+    iterations: Count = 2000
+    batch_size: Count = 64
+    learning_rate: Rate = 0.0005
+    adam_betas: Momenta = (0.9, 0.999)
+    decay: Annotated[int, Field(ge=0)] = 0
+    relaxation: RelaxationParams = RelaxationParams()
+    log_every: Count = 50
+
+
+class FitEncodersParams(FitParams):
+    """Eqs. 25 and 26; on a latent space of noise alone that is Eq. 27."""
+
+    encoders: Literal["both", "code", "noise"] = Field("both", description="SS-AVL, SS-AVL1 or SS-AVL2")
+    start_from: Literal["gan", "scratch"] = Field(
+        "gan", description="the encoders that the GAN's training left, if any"
+    )
+    encoder: EncoderParams = EncoderParams()
+
+
+class RetrainRParams(FitParams):
+    """SS-AVL-R: both encoders on the joint bound of Eq. 18."""
+
+    source: Literal["generated", "real"] = "generated"
+
+
+class EvaluateParams(Section):
+    """What is measured on the test split."""
+
+    split: Literal["test", "validation"] = "test"
+    batch_size: Count = 250
+    posterior_samples: Count = Field(16, description="draws per image for the expectations of the surrogates")
+    clustering: bool = Field(True, description="accuracy, NMI and ARI of the category; needs labels")
+    kmeans_restarts: Count = Field(10, description="of k-means on pixels, the floor beside the clustering metrics")
+
+
+class RenderFiguresParams(Section):
+    """How the figures look."""
+
+    figures: list[Figure] = list(FIGURES)
+    columns: Annotated[int, Field(ge=2, le=100)] = 10
+    gif: bool = False
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    beta: Weight = Field(1.0, description="weight of every KL while encoders are fitted (Eqs. 18, 25-27)")
+    gan_ckpt: str = "data/gan/generator.pt"
+    likelihood: LikelihoodParams = LikelihoodParams()
+    prepare_data: PrepareDataParams = Field(PrepareDataParams(), alias="prepare-data")
+    train_gan: TrainGanParams = Field(TrainGanParams(), alias="train-gan")
+    fit_encoders: FitEncodersParams = Field(FitEncodersParams(), alias="fit-encoders")
+    retrain_r: RetrainRParams = Field(RetrainRParams(), alias="retrain-R")
+    evaluate: EvaluateParams = EvaluateParams()
+    render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
+
+
+def load_params(path: Path | None, overrides: Iterable[str] = (), flags: Mapping[str, Any] | None = None) -> Params:
+    """Parameters from a YAML file, ``key=value`` overrides (dotted keys, YAML values) and flags, last one wins.
+
+    Args:
+        path: the file; ``None`` for the defaults alone.
+        overrides: such as ``train-gan.iterations=500``.
+        flags: values by dotted key; ``None`` values are not set.
+
+    Raises:
+        UserError: no such file, bad YAML, an unknown key (with the nearest known one) or a value out of range.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(path.read_text()) or {}
+        except FileNotFoundError:
+            raise UserError(f"{path} does not exist: name a parameter file, or leave --params out") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(values, dict):
+            raise UserError(f"{path} must hold sections with parameters, not a {type(values).__name__}")
+    origin = str(path) if path is not None else "parameters"
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            raise UserError(f"--set {override!r}: write it as key=value, such as train-gan.iterations=500")
+        try:
+            _assign(values, key, yaml.safe_load(text))
+        except yaml.YAMLError:
+            raise UserError(f"--set {override!r}: the value is not YAML") from None
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _assign(values, key, value)
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{origin}: {_one_line(error.errors())}") from None
+
+
+def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, name = dotted.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"{dotted}: '{section}' is a parameter, not a section")
+        values = inner
+    values[name] = value
+
+
+def _one_line(errors: list[ErrorDetails]) -> str:
+    messages = []
+    for error in errors[:3]:
+        *outer, name = [str(part) for part in error["loc"]]
+        where = ".".join([*outer, name])
+        if error["type"] == "extra_forbidden":
+            nearest = difflib.get_close_matches(name, _known_names(outer), n=1, cutoff=0.5)
+            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+            messages.append(f"unknown parameter '{where}'{hint}")
+        else:
+            messages.append(f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}")
+    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+    return "; ".join(messages) + more
+
+
+def _known_names(sections: list[str]) -> list[str]:
+    model: type[BaseModel] = Params
+    for section in sections:
+        for name, field in model.model_fields.items():
+            if section in (name, field.alias) and isinstance(field.annotation, type):
+                model = field.annotation
+                break
+    return [field.alias or name for name, field in model.model_fields.items()]

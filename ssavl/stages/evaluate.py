@@ -1,0 +1,112 @@
+"""``evaluate``: every metric of every model, on one split of the data, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ssavl.datasets.prepared import Prepared, Split, read_prepared
+from ssavl.engine.device import Compute
+from ssavl.errors import UserError
+from ssavl.files import locked, write_json
+from ssavl.generators import Generator, load_generator
+from ssavl.inference import InferenceModel, check_fit, load_inference_model
+from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
+from ssavl.metrics.likelihood import surrogates
+from ssavl.metrics.reconstruction import reconstruction, squared_error
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params import EvaluateParams, Params
+from ssavl.stages.workspace import Options, seed_everything
+
+KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255") + (
+    "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category"
+)  # fmt: skip
+
+
+def evaluate(
+    params: Params, data: Path, gan: Path, encoders: Sequence[Path], out: Path, options: Options
+) -> dict[str, Any]:
+    """Write ``metrics.json``, ``baselines.json`` and ``confusion.json``, and return the three.
+
+    A metric that a model has not (a divergence of a block that it does not infer) is ``null``.
+
+    Raises:
+        UserError: files that cannot be read or do not fit each other, labels that are asked for and absent.
+    """
+    compute = options.compute()
+    prepared = read_prepared(data)
+    generator = load_generator(gan).to(compute.device)
+    if prepared.image_shape != tuple(generator.image_shape):
+        raise UserError(f"{gan} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
+    models: dict[str, InferenceModel] = {}
+    for path in encoders:
+        model = load_inference_model(path)
+        check_fit(model, generator, path)
+        models[model.name if model.name not in models else str(path)] = model.to(compute.device)
+    settings = params.evaluate
+    with_categories = bool(settings.clustering and generator.latent_space.of_role("category"))
+    if with_categories:
+        prepared.labels_of(settings.split)
+    metrics: dict[str, dict[str, float | None]] = {}
+    tables: dict[str, list[list[int]]] = {}
+    for name, model in models.items():
+        values, table = _measure(params, prepared, generator, model, with_categories, compute)
+        metrics[name] = {key: values.get(key) for key in KEYS}
+        if table is not None:
+            tables[name] = table
+    result = {
+        "metrics": metrics,
+        "baselines": _baselines(settings, params.seed, prepared, generator) if with_categories else {},
+        "confusion": {"classes": prepared.manifest["classes"], "rows": "category", "counts": tables},
+    }
+    with locked(out):
+        for name, value in result.items():
+            write_json(out / f"{name}.json", value)
+    return result
+
+
+@torch.no_grad()
+def _measure(
+    params: Params,
+    prepared: Prepared,
+    generator: Generator,
+    model: InferenceModel,
+    with_categories: bool,
+    compute: Compute,
+) -> tuple[dict[str, float], list[list[int]] | None]:
+    settings = params.evaluate
+    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
+    rng = seed_everything(params.seed, compute)
+    errors, terms, categories = [], [], []
+    block = next(iter(model.space.of_role("category")), None) if with_categories else None
+    for batch in prepared.batches(settings.split, settings.batch_size):
+        x = batch.to(compute.device)
+        with compute.autocast():
+            errors.append(squared_error(x, model.reconstruct(x, generator, rng)).cpu())
+            terms.append(surrogates(x, model, generator, likelihood, settings.posterior_samples, rng))
+            if block is not None:
+                categories.append(model.posterior(x).probabilities(block.name).argmax(-1).cpu())
+    values = reconstruction(torch.cat(errors), int(np.prod(prepared.image_shape)))
+    for name in terms[0]:
+        values[name] = torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()
+    if block is None:
+        return values, None
+    found = torch.cat(categories).numpy()
+    classes = prepared.labels_of(settings.split)
+    values |= clustering(found, classes)
+    return values, confusion(found, classes, block.dim, len(prepared.manifest["classes"])).tolist()
+
+
+def _baselines(
+    settings: EvaluateParams, seed: int, prepared: Prepared, generator: Generator
+) -> Mapping[str, Mapping[str, float]]:
+    def pixels(split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return torch.cat(list(prepared.batches(split, settings.batch_size))).flatten(1).numpy()
+
+    (block, *_) = generator.latent_space.of_role("category")
+    found = kmeans_categories(pixels("train"), pixels(settings.split), block.dim, seed, settings.kmeans_restarts)
+    return {"k-means": clustering(found, prepared.labels_of(settings.split))}

@@ -1,0 +1,79 @@
+"""``fit-encoders``: the encoders that a generator never had, without one real image (Eqs. 25, 26, 27).
+
+Nothing here reaches ``ssavl.datasets``: import-linter checks it, and the stage's dependencies name no data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ssavl.engine.run import Run
+from ssavl.errors import UserError
+from ssavl.generators import Generator, load_generator
+from ssavl.generators.own import load_training_encoders
+from ssavl.inference import InferenceModel, build_encoders
+from ssavl.latents import LatentSpace, Role
+from ssavl.methods.ssavl import fit_phases
+from ssavl.networks.encoder import Encoder
+from ssavl.networks.trunk import Trunk
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params import FitEncodersParams, Params
+from ssavl.stages.fitting import encoder_modules, fit_schedule, leave_encoders
+from ssavl.stages.probe import HeldOut
+from ssavl.stages.workspace import Options, seed_everything, workspace
+
+NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
+CODE: tuple[Role, ...] = ("code", "category")
+NOISE: tuple[Role, ...] = ("noise",)
+
+
+def fit_encoders(params: Params, gan: Path, out: Path, options: Options) -> dict[str, Any]:
+    """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
+
+    Raises:
+        UserError: a generator that cannot be read, an encoder for blocks that it has not, a loss that is not finite.
+        Interrupted: a signal; the same command continues.
+    """
+    fit = params.fit_encoders
+    compute = options.compute()
+    generator = load_generator(gan).to(compute.device)
+    rng = seed_everything(params.seed, compute)
+    model = InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]).to(compute.device)
+    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
+    settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
+    with workspace("fit-encoders", settings, {"gan": gan}, out, compute) as work:
+        modules = encoder_modules(model)
+        run = Run(
+            modules,
+            fit_phases(
+                modules,
+                generator,
+                lambda: generator.latent_space.sample(fit.batch_size, rng),
+                likelihood,
+                params.beta,
+                fit.relaxation,
+            ),
+            fit_schedule(fit, options),
+            compute,
+            rng,
+            work.scratch,
+            probe=HeldOut(model, generator, likelihood, params.seed, compute),
+        )
+        run.train()
+        return leave_encoders(run, model, work, gan)
+
+
+def _encoders(fit: FitEncodersParams, generator: Generator, gan: Path) -> list[Encoder]:
+    space = generator.latent_space
+    wanted = [LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks]
+    if fit.encoders != "both":
+        roles = CODE if fit.encoders == "code" else NOISE
+        wanted = [LatentSpace(blocks) for blocks in (space.of_role(*roles),) if blocks]
+        if not wanted:
+            raise UserError(
+                f"{gan} has the latent space {space!r}: there is nothing for fit-encoders.encoders = {fit.encoders}"
+            )
+    left = {e.space: e for e in build_encoders(load_training_encoders(gan))} if fit.start_from == "gan" else {}
+    shape = generator.image_shape
+    return [left.get(s) or Encoder(Trunk(shape, fit.encoder.width, fit.encoder.features), s) for s in wanted]

@@ -1,0 +1,269 @@
+"""``render-figures`` and ``ssavl render``: the paper's figures, from anyone's bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import imageio.v3 as iio
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ssavl import walks
+from ssavl.datasets.prepared import Prepared, Split, read_prepared
+from ssavl.engine.device import Compute
+from ssavl.engine.log import read_log
+from ssavl.engine.run import LOG
+from ssavl.errors import UserError
+from ssavl.figures.curves import fit_curves, gan_curves
+from ssavl.figures.grid import image_grid, mosaic
+from ssavl.files import atomic, locked
+from ssavl.generators import Generator, load_generator
+from ssavl.inference import InferenceModel, check_fit, load_inference_model
+from ssavl.latents import Block
+from ssavl.params import Params
+from ssavl.stages.workspace import Options, seed_everything
+
+ROWS = 10
+WALK_STEPS = 10
+FRAMES_PER_SECOND = 12
+
+
+@dataclass
+class Scene:
+    """What figures are drawn from.
+
+    Attributes:
+        generator: frozen, on the device.
+        models: inference models by name; may be empty.
+        images: real images ``(N, C, H, W)`` of the split, or ``None``: then generated ones stand in.
+        image_source: what a title says of them.
+        logs: ``log.csv`` paths by model name, and ``gan``'s.
+        columns: images per row.
+        blocks: roles that a traversal walks along.
+        gif: whether walks are animated as well.
+        seed: of every draw; each figure starts from it, so it looks the same alone and among others.
+    """
+
+    generator: Generator
+    models: Mapping[str, InferenceModel]
+    images: Tensor | None
+    image_source: str
+    logs: Mapping[str, Path]
+    columns: int
+    blocks: tuple[str, ...]
+    gif: bool
+    seed: int
+    compute: Compute
+
+    def latents(self, n: int) -> Tensor:
+        """``(n, D)`` prior draws, the same at each call."""
+        return self.generator.latent_space.sample(n, self.rng())
+
+    def rng(self) -> torch.Generator:
+        """A freshly seeded generator on the device."""
+        return seed_everything(self.seed, self.compute)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents ``(R, N, D)`` to images ``(R, N, C, H, W)``."""
+        rows, columns, _ = latents.shape
+        return self.generator(latents.flatten(0, 1)).unflatten(0, (rows, columns))
+
+    def subjects(self, n: int) -> tuple[Tensor, str]:
+        """``n`` images to encode ``(n, C, H, W)`` and what they are."""
+        if self.images is not None:
+            return self.images[:n].to(self.compute.device), self.image_source
+        return self.generator(self.latents(n)), "generated images"
+
+
+Drawing = tuple[str, Figure | list[Tensor]]  # file stem, and a figure or the (R, N, C, H, W) frames of an animation
+
+
+def render(
+    params: Params,
+    figures: Sequence[str],
+    gan: Path,
+    encoders: Sequence[Path],
+    data: Path | None,
+    out: Path,
+    options: Options,
+    blocks: tuple[str, ...] = ("code",),
+    split: Split = "test",
+) -> list[Path]:
+    """Write the named figures as PNG (and, when asked for, GIF) into ``out``, and return their paths.
+
+    Args:
+        figures: names among ``FIGURES``.
+        encoders: files or folders, one row or curve each.
+        data: prepared data; without it, reconstructions and interpolations start from generated images.
+        blocks: roles that ``traversal`` walks along.
+
+    Raises:
+        UserError: files that cannot be read or do not fit, a figure that needs what is not there.
+    """
+    compute = options.compute()
+    generator = load_generator(gan).to(compute.device)
+    models = {}
+    logs = {"gan": gan.parent / LOG}
+    for path in encoders:
+        model = load_inference_model(path)
+        check_fit(model, generator, path)
+        name = model.name if model.name not in models else str(path)
+        models[name] = model.to(compute.device)
+        logs[name] = (path if path.is_dir() else path.parent) / LOG
+    settings = params.render_figures
+    images = _real_images(read_prepared(data), split, ROWS * settings.columns) if data is not None else None
+    scene = Scene(
+        generator, models, images, f"{split} images", logs, settings.columns, blocks, settings.gif, params.seed, compute
+    )
+    paths = []
+    with torch.no_grad():
+        drawings = [drawing for name in figures for drawing in FIGURE_MAKERS[name](scene)]
+    with locked(out):
+        for stem, drawing in drawings:
+            paths.append(_write(out, stem, drawing))
+    return paths
+
+
+def _write(out: Path, stem: str, drawing: Figure | list[Tensor]) -> Path:
+    if isinstance(drawing, Figure):
+        path = out / f"{stem}.png"
+        with atomic(path) as file:
+            drawing.savefig(file, format="png", metadata={"Software": None})
+        return path
+    path = out / f"{stem}.gif"
+    frames = [mosaic(frame) for frame in drawing]
+    with atomic(path) as file:
+        there_and_back = frames + frames[-2:0:-1]
+        file.write(iio.imwrite("<bytes>", there_and_back, extension=".gif", duration=1000 / FRAMES_PER_SECOND, loop=0))
+    return path
+
+
+def _real_images(prepared: Prepared, split: Split, n: int) -> Tensor:
+    return next(prepared.batches(split, n))
+
+
+def samples(scene: Scene) -> Iterator[Drawing]:
+    """Draws from the prior (Figs. 10, 12c, 13c)."""
+    n = ROWS * scene.columns
+    images = scene.decode(scene.latents(n).unflatten(0, (ROWS, scene.columns)))
+    yield "samples", image_grid(images, "samples of the generator")
+
+
+def categories(scene: Scene) -> Iterator[Drawing]:
+    """One row per category value, the same noise and code along a column (Figs. 4, 6)."""
+    space = scene.generator.latent_space
+    for block in space.of_role("category"):
+        latents = scene.latents(scene.columns)
+        each = [_with_category(scene, latents, block, k) for k in range(block.dim)]
+        labels = [f"d = {k}" for k in range(block.dim)]
+        title = "one category per row; noise and code fixed along a column"
+        yield (
+            block.name if block.name != "category" else "categories",
+            image_grid(scene.decode(torch.stack(each)), title, labels),
+        )
+
+
+def traversal(scene: Scene) -> Iterator[Drawing]:
+    """One dimension walked, the rest fixed (Figs. 5, 8, 14, 15, 19, 21)."""
+    space = scene.generator.latent_space
+    for block in space.blocks:
+        if block.role not in scene.blocks:
+            continue
+        limit = "-1 to 1" if block.prior == "uniform" else "-3 to 3"
+        if block.role == "code":
+            for dimension in range(block.dim):
+                start, labels = _one_row_per_category(scene)
+                walked = walks.traverse(start, space, block, dimension, scene.columns)
+                title = f"{block.name} {dimension + 1}; the rest fixed along a row"
+                x_label = f"{block.name} {dimension + 1}, {limit}"
+                stem = f"traversal-{block.name}-{dimension + 1}"
+                yield stem, image_grid(scene.decode(walked), title, labels, x_label)
+                if scene.gif:
+                    smooth = scene.decode(walks.traverse(start, space, block, dimension, 2 * FRAMES_PER_SECOND))
+                    yield stem, [frame[None] for frame in smooth.transpose(0, 1)]
+        else:
+            start = scene.latents(1)
+            dimensions = range(min(ROWS, block.dim))
+            walked = torch.cat([walks.traverse(start, space, block, d, scene.columns) for d in dimensions])
+            labels = [f"{block.name} {d + 1}" for d in dimensions]
+            title = f"dimensions of {block.name}, one per row; category and code fixed"
+            yield f"traversal-{block.name}", image_grid(scene.decode(walked), title, labels, f"value, {limit}")
+
+
+def reconstructions(scene: Scene) -> Iterator[Drawing]:
+    """Images above, their reconstructions below, one row per model (Figs. 3, 7, 9b, 10, 12, 13, 16, 20)."""
+    x, source = scene.subjects(2 * scene.columns)
+    rows: list[Tensor] = []
+    labels: list[str] = []
+    for part in x.split(scene.columns):
+        rows.append(part)
+        labels.append("image")
+        for name, model in _models(scene, "reconstructions").items():
+            rows.append(model.reconstruct(part, scene.generator, scene.rng()))
+            labels.append(name)
+    yield "reconstructions", image_grid(torch.stack(rows), f"{source} and their reconstructions", labels)
+
+
+def interpolation(scene: Scene) -> Iterator[Drawing]:
+    """Two images encoded, and the walk between them (Fig. 11)."""
+    (name, model), *_ = _models(scene, "interpolation").items()
+    pairs = ROWS // 2
+    x, source = scene.subjects(2 * pairs)
+    space = scene.generator.latent_space
+    ends = model.complete(model.posterior(x).mode, space, scene.rng())
+    starts, stops = ends[:pairs], ends[pairs:]
+    between = scene.decode(walks.interpolate(starts, stops, space, WALK_STEPS))
+    images = torch.cat([x[:pairs, None], between, x[pairs:, None]], dim=1)
+    title = f"{name}: from the left of two {source} to the right one"
+    yield "interpolation", image_grid(images, title, (), "image | from its code to the other's | image")
+    if scene.gif:
+        smooth = scene.decode(walks.interpolate(starts, stops, space, 2 * FRAMES_PER_SECOND))
+        yield "interpolation", [frame[None] for frame in smooth.transpose(0, 1)]
+
+
+def curves(scene: Scene) -> Iterator[Drawing]:
+    """Surrogates and reconstruction error against the iteration (Figs. 9c, 18); the GAN's own curves beside."""
+    if scene.models:
+        yield "curves-fit", fit_curves({name: read_log(scene.logs[name]) for name in scene.models})
+    if scene.logs["gan"].is_file():
+        yield "curves-gan", gan_curves(read_log(scene.logs["gan"]))
+    elif not scene.models:
+        raise UserError(f"curves: {scene.logs['gan']} does not exist, and no encoders were given")
+
+
+FIGURE_MAKERS: dict[str, Callable[[Scene], Iterator[Drawing]]] = {
+    "samples": samples,
+    "categories": categories,
+    "traversal": traversal,
+    "reconstructions": reconstructions,
+    "interpolation": interpolation,
+    "curves": curves,
+}
+
+
+def _models(scene: Scene, figure: Literal["reconstructions", "interpolation"]) -> Mapping[str, InferenceModel]:
+    if not scene.models:
+        raise UserError(f"{figure}: needs encoders: run `ssavl fit-encoders` and give its folder as --encoders")
+    return scene.models
+
+
+def _one_row_per_category(scene: Scene) -> tuple[Tensor, list[str]]:
+    """Starting points of a traversal ``(R, D)``: one per category value where there is a category, and their labels."""
+    blocks = scene.generator.latent_space.of_role("category")
+    if not blocks:
+        return scene.latents(ROWS), []
+    block = blocks[0]
+    latents = scene.latents(block.dim)
+    points = torch.cat([_with_category(scene, latents[k : k + 1], block, k) for k in range(block.dim)])
+    return points, [f"d = {k}" for k in range(block.dim)]
+
+
+def _with_category(scene: Scene, latents: Tensor, block: Block, k: int) -> Tensor:
+    space = scene.generator.latent_space
+    one_hot = torch.zeros(len(latents), block.dim, device=latents.device)
+    one_hot[:, k] = 1
+    return space.join({**space.split(latents), block.name: one_hot})

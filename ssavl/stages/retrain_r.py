@@ -1,0 +1,74 @@
+"""``retrain-R``: SS-AVL-R, both encoders together on the one joint bound of Eq. 18."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssavl.datasets.prepared import MANIFEST, read_prepared
+from ssavl.engine.run import Run
+from ssavl.errors import UserError
+from ssavl.generators import load_generator
+from ssavl.inference import check_fit, load_inference_model
+from ssavl.methods.ssavl import joint_phase
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params import Params
+from ssavl.stages.fitting import encoder_modules, fit_schedule, leave_encoders
+from ssavl.stages.probe import HeldOut
+from ssavl.stages.workspace import Options, seed_everything, workspace
+
+NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
+
+
+def retrain_r(
+    params: Params, gan: Path, encoders: Path, data: Path | None, out: Path, options: Options
+) -> dict[str, Any]:
+    """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
+
+    Args:
+        encoders: the fitted encoders that it starts from.
+        data: prepared data, for ``source: real`` alone; ``generated`` never opens it.
+
+    Raises:
+        UserError: files that cannot be read or do not fit, encoders that leave a block out, ``real`` without data.
+        Interrupted: a signal; the same command continues.
+    """
+    fit = params.retrain_r
+    compute = options.compute()
+    generator = load_generator(gan).to(compute.device)
+    model = load_inference_model(encoders)
+    check_fit(model, generator, encoders)
+    space = generator.latent_space
+    if model.space.dim != space.dim:
+        raise UserError(f"{encoders} infers {model.space!r} alone: the joint bound of Eq. 18 needs all of {space!r}")
+    model.name = NAMES[fit.source]
+    model.to(compute.device).requires_grad_(True)
+    rng = seed_everything(params.seed, compute)
+    encoder_file = encoders / "encoders.pt" if encoders.is_dir() else encoders
+    inputs = {"gan": gan, "encoders": encoder_file}
+    if fit.source == "real":
+        if data is None:
+            raise UserError("retrain-R.source = real needs --data, the folder of prepared data")
+        prepared = read_prepared(data)
+        inputs["data"] = data / MANIFEST
+
+        def images() -> Tensor:
+            return prepared.draw("train", fit.batch_size, rng)
+    else:
+
+        @torch.no_grad()
+        def images() -> Tensor:
+            return generator(space.sample(fit.batch_size, rng))
+
+    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
+    settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"})
+    with workspace("retrain-R", settings, inputs, out, compute) as work:
+        modules = encoder_modules(model)
+        phase = joint_phase(model, tuple(modules), generator, images, likelihood, params.beta, fit.relaxation)
+        probe = HeldOut(model, generator, likelihood, params.seed, compute)
+        run = Run(modules, [phase], fit_schedule(fit, options), compute, rng, work.scratch, probe=probe)
+        run.train()
+        return leave_encoders(run, model, work, gan)
