@@ -39,7 +39,7 @@ class Compute:
 
 
 def choose(device: str | None = None, precision: str | None = None) -> Compute:
-    """The compute for a device (``auto``, ``cpu``, ``cuda:1``, ``mps``) and a precision (``auto``, ``float32``, ``bf16``).
+    """The compute for a device (``auto``, ``cpu``, ``cuda:1``) and a precision (``auto``, ``float32``, ``bf16``).
 
     ``None`` reads ``SSAVL_DEVICE`` and ``SSAVL_PRECISION``, which keep a DVC stage's command the same on every
     machine, else ``auto``: the GPU where there is one, bfloat16 where the hardware multiplies in it.

@@ -5,8 +5,8 @@ Two random views of one image should get one category, and all categories should
 .. math:: I(d; d') = \sum_{ij} P_{ij} \log \frac{P_{ij}}{P_i P_j}, \qquad
           P = \tfrac 1 {2B} \sum_b (p_b p_b'^\top + p_b' p_b^\top).
 
-Mutual information with *generated* images (Eq. 24) says nothing of what q(d | x) does on real ones; this does. It is not
-in Ye & Bors 2024: weight 0 is the paper.
+Mutual information with *generated* images (Eq. 24) says nothing of what q(d | x) does on real ones; this does. It is
+not in Ye & Bors 2024: weight 0 is the paper.
 """
 
 from __future__ import annotations

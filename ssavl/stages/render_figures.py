@@ -230,7 +230,10 @@ def curves(scene: Scene) -> Iterator[Drawing]:
     if scene.models:
         yield "curves-fit", fit_curves({name: read_log(scene.logs[name]) for name in scene.models})
     if scene.logs["gan"].is_file():
-        yield "curves-gan", gan_curves(read_log(scene.logs["gan"]))
+        log = read_log(scene.logs["gan"])
+        if "critic/wasserstein" not in log:
+            raise UserError(f"curves: {scene.logs['gan']} is no log of train-gan: keep each stage's folder to itself")
+        yield "curves-gan", gan_curves(log)
     elif not scene.models:
         raise UserError(f"curves: {scene.logs['gan']} does not exist, and no encoders were given")
 

@@ -1,0 +1,101 @@
+"""Shared fixtures: tiny parameters, and one tiny study run through the real commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ssavl.cli.main import main
+
+TINY = {
+    "prepare-data.dataset": "folder",
+    "prepare-data.image_size": 28,
+    "prepare-data.channels": 1,
+    "prepare-data.class_folders": "true",
+    "prepare-data.test_fraction": 0.25,
+    "prepare-data.validation": 8,
+    "train-gan.iterations": 6,
+    "train-gan.batch_size": 8,
+    "train-gan.width": 4,
+    "train-gan.hidden": 8,
+    "train-gan.critic": "{width: 4, features: 8}",
+    "train-gan.encoder": "{width: 4, features: 8}",
+    "train-gan.noise_dim": 4,
+    "train-gan.categories": 3,
+    "train-gan.log_every": 2,
+    "fit-encoders.iterations": 6,
+    "fit-encoders.batch_size": 8,
+    "fit-encoders.encoder": "{width: 4, features: 8}",
+    "fit-encoders.log_every": 2,
+    "retrain-R.iterations": 4,
+    "retrain-R.batch_size": 8,
+    "retrain-R.log_every": 2,
+    "evaluate.posterior_samples": 2,
+    "evaluate.batch_size": 7,
+    "evaluate.kmeans_restarts": 1,
+    "render-figures.columns": 3,
+}
+
+Ssavl = Callable[..., Result]
+
+
+def tiny_overrides(**more: object) -> list[str]:
+    """``--set`` arguments of the tiny study; ``a__b=c`` adds or replaces ``a.b``, with hyphens for underscores in a."""
+    values: dict[str, object] = dict(TINY)
+    for key, value in more.items():
+        section, _, name = key.partition("__")
+        values[f"{section.replace('_', '-')}.{name}" if name else section] = value
+    return [argument for key, value in values.items() for argument in ("--set", f"{key}={value}")]
+
+
+def invoke(*arguments: str | Path) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def image_folder(root: Path, per_class: int = 24, size: int = 28) -> Path:
+    """Three classes of 28 x 28 images: a horizontal bar, a vertical bar, a square."""
+    rng = np.random.default_rng(0)
+    for name in ("across", "down", "square"):
+        (root / name).mkdir(parents=True)
+        for index in range(per_class):
+            picture = np.zeros((size, size), np.uint8)
+            top, left = rng.integers(4, 14, 2)
+            height, width = {"across": (4, 14), "down": (14, 4), "square": (9, 9)}[name]
+            picture[top : top + height, left : left + width] = rng.integers(160, 256)
+            Image.fromarray(picture).save(root / name / f"{index:02}.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests share two cores, and none may depend on the folder that it runs in."""
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setenv("SSAVL_DEVICE", os.environ.get("SSAVL_TEST_DEVICE", "cpu"))
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the whole tiny study: images, prepared, gan, encoders, encoders-r."""
+    root = tmp_path_factory.mktemp("study")
+    here = Path.cwd()
+    os.chdir(root)
+    torch.set_num_threads(1)
+    try:
+        images = image_folder(root / "images")
+        overrides = tiny_overrides(prepare_data__root=images)
+        for command in ("prepare-data", "train-gan", "fit-encoders", "retrain-R"):
+            result = invoke(command, *overrides)
+            assert result.exit_code == 0, result.output
+    finally:
+        os.chdir(here)
+    return root / "data"

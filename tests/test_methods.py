@@ -1,0 +1,119 @@
+"""What each phase of SS-AVL updates, and what it leaves alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ssavl.engine.device import Compute
+from ssavl.engine.run import Run, Schedule
+from ssavl.inference import InferenceModel
+from ssavl.methods.ssavl import Networks, build_networks, gan_phases, joint_phase
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params import RelaxationParams, TrainGanParams
+
+CPU = Compute(torch.device("cpu"), False)
+
+UPDATES = {  # phase -> the networks whose parameters its equation names
+    "two-stage": {"critic": {"critic"}, "generator": {"generator", "code_encoder"}},
+    "interleaved": {
+        "critic": {"critic"},
+        "generator": {"generator"},
+        "mutual-information": {"generator", "code_encoder"},
+        "code-encoder": {"code_encoder"},
+        "noise-encoder": {"noise_encoder"},
+    },
+}
+SMALL = {
+    "batch_size": 4,
+    "width": 2,
+    "hidden": 4,
+    "noise_dim": 3,
+    "categories": 3,
+    "critic": {"width": 2, "features": 4},
+    "encoder": {"width": 2, "features": 4},
+}
+
+
+def make(**params: object) -> tuple[Networks, Run]:
+    torch.manual_seed(0)
+    settings = TrainGanParams.model_validate({**SMALL, **params})
+    networks = build_networks(settings, (1, 28, 28))
+    rng = torch.Generator().manual_seed(0)
+    phases = gan_phases(networks, settings, lambda n: torch.rand(n, 1, 28, 28, generator=rng), rng)
+    schedule = Schedule(1, 0.01, (0.5, 0.9), log_every=1)
+    return networks, Run(networks.modules(), phases, schedule, CPU, rng, Path("scratch"))
+
+
+def parameters(networks: Networks) -> dict[str, list[Tensor]]:
+    return {name: [p.detach().clone() for p in m.parameters()] for name, m in networks.modules().items()}
+
+
+def changed(before: dict[str, list[Tensor]], after: dict[str, list[Tensor]]) -> set[str]:
+    pairs = {name: zip(before[name], after[name], strict=True) for name in before}
+    return {name for name, both in pairs.items() if any(not torch.equal(a, b) for a, b in both)}
+
+
+@pytest.mark.parametrize("consistency", [0.0, 0.5])
+@pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
+def test_each_phase_updates_exactly_what_its_equation_names(schedule: str, consistency: float) -> None:
+    networks, run = make(schedule=schedule, real_consistency={"weight": consistency}, code_invariances={"rotation": 5})
+    assert [phase.name for phase in run.phases] == list(UPDATES[schedule])
+    for phase in run.phases:
+        before = parameters(networks)
+        run._update(phase, 0)
+        assert changed(before, parameters(networks)) == UPDATES[schedule][phase.name], phase.name
+
+
+def test_fitting_phases_leave_the_statistics_of_the_generator_alone() -> None:
+    networks, run = make(schedule="interleaved")
+    run._update(run.phases[0], 0)
+    before = {name: tensor.clone() for name, tensor in networks.generator.state_dict().items()}
+    for phase in run.phases[3:]:
+        run._update(phase, 0)
+    assert all(torch.equal(before[name], t) for name, t in networks.generator.state_dict().items())
+
+
+def test_a_shared_trunk_lets_the_information_move_the_critic() -> None:
+    networks, run = make(schedule="interleaved", shared_trunk=True)
+    assert networks.code_encoder is not None
+    assert networks.code_encoder.trunk is networks.critic.trunk
+    run._update(run.phases[0], 0)
+    before = parameters(networks)
+    run._update(run.phases[2], 0)
+    assert "critic" in changed(before, parameters(networks))
+
+
+def test_warm_up_holds_the_information_back() -> None:
+    networks, run = make(mi_warmup={"start": 5, "length": 10}, gp_every=2)
+    before = parameters(networks)
+    run._update(run.phases[1], 0)
+    assert changed(before, parameters(networks)) == {"generator"}
+    run._update(run.phases[1], 5)
+    assert changed(before, parameters(networks)) == {"generator", "code_encoder"}
+
+
+def test_without_codes_it_is_a_plain_wasserstein_gan() -> None:
+    networks, run = make(code_dim=0, categories=0)
+    assert networks.code_encoder is None
+    run.train()
+
+
+def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
+    networks, _ = make(schedule="interleaved")
+    assert networks.code_encoder is not None
+    assert networks.noise_encoder is not None
+    generator = networks.generator.eval().requires_grad_(False)
+    model = InferenceModel([networks.code_encoder, networks.noise_encoder], "ssavl-r")
+    modules = {"code_encoder": networks.code_encoder, "noise_encoder": networks.noise_encoder}
+    images = torch.rand(4, 1, 28, 28)
+    phase = joint_phase(model, tuple(modules), generator, lambda: images, Likelihood(), 1.0, RelaxationParams())
+    run = Run(modules, [phase], Schedule(1, 0.01, (0.5, 0.9)), CPU, torch.Generator(), Path("scratch"))
+    before = parameters(networks)
+    buffers = [b.clone() for b in generator.buffers()]
+    run._update(phase, 0)
+    assert changed(before, parameters(networks)) == {"code_encoder", "noise_encoder"}
+    assert all(torch.equal(a, b) for a, b in zip(buffers, generator.buffers(), strict=True))

@@ -1,0 +1,78 @@
+"""Networks for every size and number of channels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from ssavl.latents import Block, LatentSpace
+from ssavl.networks.critic import Critic
+from ssavl.networks.encoder import Encoder
+from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.layout import layout
+from ssavl.networks.trunk import Trunk
+
+SPACE = LatentSpace([Block("noise", "noise", "normal", 5), Block("category", "category", "categorical", 3)])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [28, 32, 64, 128])
+def test_shapes_and_ranges(size: int, channels: int) -> None:
+    shape = (channels, size, size)
+    generator = ConvGenerator(SPACE, shape, 2, 8, {})
+    x = generator(SPACE.sample(3, torch.Generator().manual_seed(0)))
+    assert x.shape == (3, *shape)
+    assert x.min() >= 0
+    assert x.max() <= 1
+    assert Critic(Trunk(shape, 2, 8))(x).shape == (3,)
+    encoder = Encoder(Trunk(shape, 2, 8), SPACE)
+    assert encoder(x).shape == (3, SPACE.parameter_size)
+    assert encoder.posterior(x).mode.shape == (3, SPACE.dim)
+
+
+def test_critic_and_encoder_treat_every_image_alone() -> None:
+    trunk = Trunk((1, 28, 28), 4, 8)
+    assert not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in Critic(trunk).modules())
+    x = torch.rand(4, 1, 28, 28)
+    critic = Critic(trunk).train()
+    assert torch.allclose(critic(x)[:2], critic(x[:2]), atol=1e-6)
+
+
+def test_width_sets_the_channels_and_they_stop_growing() -> None:
+    assert layout((1, 28, 28), 16).channels == (16, 32)
+    assert layout((3, 128, 128), 16).channels == (16, 32, 64, 128, 128)
+    assert layout((1, 28, 28), 16).base == 7
+
+
+@pytest.mark.parametrize(("size", "nearest"), [(30, 28), (20, 20), (100, 96), (66, 64)])
+def test_impossible_sizes_name_the_nearest_possible_one(size: int, nearest: int) -> None:
+    if size == nearest:
+        layout((1, size, size), 2)
+        return
+    with pytest.raises(ValueError, match=f"nearest is {nearest}"):
+        layout((1, size, size), 2)
+    with pytest.raises(ValueError, match="square"):
+        layout((1, 28, 32), 2)
+
+
+def test_block_gain_scales_one_block_at_the_input() -> None:
+    torch.manual_seed(0)
+    loud = ConvGenerator(SPACE, (1, 28, 28), 2, 8, {}).eval()
+    quiet = ConvGenerator(SPACE, (1, 28, 28), 2, 8, {"noise": 0.5}).eval()
+    quiet.load_state_dict({**loud.state_dict(), "gain": quiet.gain})
+    latents = SPACE.sample(3, torch.Generator().manual_seed(0))
+    halved = latents.clone()
+    halved[:, :5] *= 0.5
+    assert torch.equal(quiet(latents), loud(halved))
+    with pytest.raises(ValueError, match="nois"):
+        ConvGenerator(SPACE, (1, 28, 28), 2, 8, {"nois": 0.5})
+
+
+def test_config_rebuilds_the_network() -> None:
+    generator = ConvGenerator(SPACE, (3, 32, 32), 2, 8, {"noise": 0.3})
+    again = ConvGenerator.from_config(generator.config)
+    again.load_state_dict(generator.state_dict())
+    assert again.config == generator.config
+    encoder = Encoder(Trunk((3, 32, 32), 2, 8), SPACE)
+    assert Encoder.from_config(encoder.config).config == encoder.config

@@ -1,0 +1,66 @@
+"""Parameters: defaults, layers, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ssavl.cli.render import FIGURES as CLI_FIGURES
+from ssavl.errors import UserError
+from ssavl.params import FIGURES, Params, load_params
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_default_study_is_valid() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.train_gan.schedule == "two-stage"
+
+
+def test_the_command_line_knows_the_same_figures() -> None:
+    assert CLI_FIGURES == FIGURES
+
+
+def test_flags_over_overrides_over_file_over_defaults() -> None:
+    Path("p.yaml").write_text("seed: 1\ntrain-gan: {iterations: 11, width: 5}\n")
+    params = load_params(Path("p.yaml"), ["seed=2", "train-gan.iterations=22"], {"seed": 3, "beta": None})
+    assert (params.seed, params.train_gan.iterations, params.train_gan.width) == (3, 22, 5)
+    assert params.beta == Params().beta
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train-gan.iteratons=5", "unknown parameter 'train-gan.iteratons'; did you mean 'iterations'"),
+        ("train-gan.mi_warmup.strat=5", "did you mean 'start'"),
+        ("bta=1", "did you mean 'beta'"),
+        ("zzzzzz=1", "unknown parameter 'zzzzzz'"),
+        ("beta=-1", "beta = -1: input should be greater than or equal to 0"),
+        ("beta=.nan", "beta"),
+        ("train-gan.ema_decay=1", r"less than 1"),
+        ("train-gan.schedule=both", "'two-stage' or 'interleaved'"),
+        ("train-gan.iterations=abc", "valid integer"),
+        ("seed", "key=value"),
+        ("seed.x=1", "unknown|seed"),
+        ("beta=[", "not YAML"),
+    ],
+)
+def test_bad_parameters_are_one_clear_line(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        load_params(None, [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_files() -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        load_params(Path("nowhere.yaml"))
+    Path("p.yaml").write_text("seed: [")
+    with pytest.raises(UserError, match="not YAML"):
+        load_params(Path("p.yaml"))
+    Path("p.yaml").write_text("- 1")
+    with pytest.raises(UserError, match="sections"):
+        load_params(Path("p.yaml"))
+    Path("p.yaml").write_text("seed: 1")
+    with pytest.raises(UserError, match="not a section"):
+        load_params(Path("p.yaml"), ["seed.x=1"])

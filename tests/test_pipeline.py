@@ -1,0 +1,98 @@
+"""The pipeline as it is used: real `dvc repro` and `dvc exp run` in a temporary repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import image_folder, tiny_overrides
+from tests.processes import run, start, tiny_repository
+
+pytestmark = pytest.mark.slow
+
+STAGES = ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"]
+
+
+def executed(output: str) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny study, reproduced once and committed."""
+    root = tmp_path_factory.mktemp("pipeline")
+    images = image_folder(root / "images")
+    folder = tiny_repository(root / "repo", tiny_overrides(prepare_data__root=images))
+    done = run("dvc", "repro", cwd=folder)
+    assert executed(done.stdout) == STAGES
+    run("git", "add", "-A", cwd=folder)
+    run("git", "commit", "-qm", "reproduced", cwd=folder)
+    return folder
+
+
+def test_git_holds_logs_and_metrics_and_dvc_the_rest(repository: Path) -> None:
+    tracked = set(run("git", "ls-files", "data", cwd=repository).stdout.split())
+    records = {
+        f"data/{stage}/{name}" for stage in ("gan", "encoders", "encoders-r") for name in ("log.csv", "run.json")
+    }
+    assert tracked == records | {f"data/evaluate/{name}.json" for name in ("metrics", "baselines", "confusion")}
+    assert list((repository / "data/figures").glob("*.png"))
+    assert run("git", "status", "--porcelain", cwd=repository).stdout == ""
+
+
+def test_a_second_repro_runs_nothing_and_a_single_stage_runs_alone(repository: Path) -> None:
+    assert executed(run("dvc", "repro", cwd=repository).stdout) == []
+    before = (repository / "data/encoders/encoders.pt").read_bytes()
+    assert executed(run("dvc", "repro", "-f", "-s", "fit-encoders", cwd=repository).stdout) == ["fit-encoders"]
+    assert (repository / "data/encoders/encoders.pt").read_bytes() == before
+    run("git", "checkout", "-q", ".", cwd=repository)
+    run("dvc", "checkout", "-q", cwd=repository)
+
+
+def test_an_experiment_on_beta_fits_again_and_does_not_train(repository: Path) -> None:
+    done = run("dvc", "exp", "run", "-S", "beta=0.1", cwd=repository)
+    assert executed(done.stdout) == ["fit-encoders", "retrain-R", "evaluate", "render-figures"]
+    assert json.loads((repository / "data/encoders/run.json").read_text())["settings"]["beta"] == 0.1
+    run("git", "reset", "-q", "--hard", cwd=repository)
+    run("dvc", "checkout", "-q", cwd=repository)
+
+
+def test_an_experiment_on_another_generator_skips_train_gan(repository: Path) -> None:
+    shutil.copy(repository / "data/gan/generator.pt", repository / "mine.pt")
+    done = run("dvc", "exp", "run", "-S", "gan_ckpt=mine.pt", cwd=repository)
+    assert "train-gan" not in executed(done.stdout)
+    assert executed(done.stdout)[0] == "fit-encoders"
+    assert list(json.loads((repository / "data/encoders/run.json").read_text())["inputs"]) == ["mine.pt"]
+    run("git", "reset", "-q", "--hard", cwd=repository)
+    run("dvc", "checkout", "-q", cwd=repository)
+
+
+def test_ctrl_c_leaves_no_stage_recorded_as_done_and_repro_continues(repository: Path) -> None:
+    lock = yaml.safe_load((repository / "dvc.lock").read_text())["stages"]["train-gan"]
+    params = repository / "params.yaml"
+    params.write_text(re.sub(r"(train-gan:\n  schedule: two-stage\n  iterations:) \d+", r"\1 1500", params.read_text()))
+    process = start("dvc", "repro", "train-gan", cwd=repository)
+    scratch = repository / ".ssavl"
+    deadline = time.monotonic() + 120
+    while not list(scratch.glob("train-gan-*/log.csv")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "the same command continues" in output
+    assert yaml.safe_load((repository / "dvc.lock").read_text())["stages"]["train-gan"] == lock
+    assert list(scratch.glob("train-gan-*/state.pt"))
+    assert "train-gan" in run("dvc", "status", cwd=repository).stdout
+    done = run("dvc", "repro", "train-gan", cwd=repository)
+    assert "resuming at iteration" in done.stdout + done.stderr
+    assert json.loads((repository / "data/gan/run.json").read_text())["resumed_from"]
+    run("git", "reset", "-q", "--hard", cwd=repository)
+    run("dvc", "checkout", "-q", cwd=repository)

@@ -1,0 +1,214 @@
+"""The stages through the real commands, on tiny networks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+
+from ssavl.engine.log import read_log
+from ssavl.files import load_checkpoint
+from ssavl.generators import load_generator
+from ssavl.inference import load_inference_model
+from ssavl.params import FIGURES
+from tests.conftest import image_folder, invoke, tiny_overrides
+
+KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "ll", "ll_code", "ll_noise") + (
+    "kl_noise",
+    "kl_code",
+    "kl_category",
+)
+
+
+@pytest.fixture
+def data(study: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny study in the working folder."""
+    shutil.copytree(study, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_fitting_needs_no_data_and_gives_the_same_bytes_without_it(data: Path) -> None:
+    shutil.rmtree(data / "prepared")
+    result = invoke("fit-encoders", "--out", "again", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    for name in ("encoders.pt", "log.csv"):
+        assert (Path("again") / name).read_bytes() == (data / "encoders" / name).read_bytes()
+
+
+def test_fitting_leaves_the_generator_bit_equal(data: Path) -> None:
+    before = (data / "gan/generator.pt").read_bytes()
+    state = load_checkpoint(data / "gan/generator.pt", "generator")["state"]
+    assert any("running_mean" in name for name in state)
+    for command in ("fit-encoders", "retrain-R"):
+        assert invoke(command, *tiny_overrides()).exit_code == 0
+    assert (data / "gan/generator.pt").read_bytes() == before
+
+
+def test_the_generator_object_is_bit_equal_after_fitting(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tensors that the run used, parameters and buffers, not only the file they came from."""
+    from ssavl.stages import fit_encoders as stage
+
+    generator = load_generator(data / "gan/generator.pt")
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    monkeypatch.setattr(stage, "load_generator", lambda path: generator)
+    assert invoke("fit-encoders", *tiny_overrides()).exit_code == 0
+    assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
+    assert all(parameter.grad is None for parameter in generator.parameters())
+
+
+@pytest.mark.parametrize(("which", "name", "roles"), [("code", "ssavl1", 2), ("noise", "ssavl2", 1)])
+def test_ablations_infer_their_blocks_alone(data: Path, which: str, name: str, roles: int) -> None:
+    result = invoke("fit-encoders", "--encoders", which, "--out", "one", "--json", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["model"] == name
+    model = load_inference_model(Path("one"))
+    assert len(model.space.blocks) == roles
+    result = invoke("evaluate", "--encoders", "one", "--json", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(Path("data/evaluate/metrics.json").read_text())[name]
+    assert (metrics["kl_noise"] is None) == (which == "code")
+    assert (metrics["accuracy"] is None) == (which == "noise")
+    assert metrics["ll"] is None
+    assert metrics["mse"] > 0
+    result = invoke("retrain-R", "--encoders", "one", *tiny_overrides())
+    assert result.exit_code == 1
+    assert "the joint bound" in result.output
+
+
+def test_retraining_on_real_images_is_named_and_reads_them(data: Path) -> None:
+    result = invoke("retrain-R", "--source", "real", "--out", "real", "--json", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["model"] == "ssavl-r-real"
+    assert "data/prepared/manifest.json" in json.loads(Path("real/run.json").read_text())["inputs"]
+    shutil.rmtree(data / "prepared")
+    assert invoke("retrain-R", *tiny_overrides()).exit_code == 0
+    result = invoke("retrain-R", "--source", "real", *tiny_overrides())
+    assert result.exit_code == 1
+    assert "data/prepared does not exist" in result.output
+
+
+def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
+    overrides = tiny_overrides(train_gan__ema_decay=0.5)
+    result = invoke("train-gan", "--schedule", "interleaved", "--out", "inter", *overrides)
+    assert result.exit_code == 0, result.output
+    assert len(load_checkpoint(Path("inter/generator.pt"), "generator")["encoders"]) == 2
+    log = read_log(Path("inter/log.csv"))
+    assert {"mutual-information/loss", "code-encoder/kl_category", "noise-encoder/kl_noise"} <= set(log)
+    result = invoke("fit-encoders", "--gan", "inter/generator.pt", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+
+
+def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
+    overrides = tiny_overrides(train_gan__categories=0, train_gan__code_dim=0)
+    assert invoke("train-gan", "--out", "plain", *overrides).exit_code == 0
+    result = invoke("fit-encoders", "--gan", "plain/generator.pt", "--out", "fitted", *overrides)
+    assert result.exit_code == 0, result.output
+    assert load_inference_model(Path("fitted")).space.of_role("noise")
+    result = invoke("evaluate", "--gan", "plain/generator.pt", "--encoders", "fitted", *overrides)
+    assert result.exit_code == 0, result.output
+    result = invoke("render", "all", "--gan", "plain/generator.pt", "--encoders", "fitted", *overrides)
+    assert result.exit_code == 0, result.output
+    result = invoke("fit-encoders", "--gan", "plain/generator.pt", "--encoders", "code", *overrides)
+    assert result.exit_code == 1
+    assert "there is nothing for" in result.output
+
+
+def test_evaluate_writes_one_object_per_model(data: Path) -> None:
+    result = invoke("evaluate", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((data / "evaluate/metrics.json").read_text())
+    assert list(metrics) == ["ssavl", "ssavl-r"]
+    for values in metrics.values():
+        assert all(isinstance(values[key], float) for key in KEYS)
+        assert values["ll"] <= -values["kl_noise"] - values["kl_code"] - values["kl_category"]
+        assert values["rmse"] == pytest.approx(values["mse"] ** 0.5)
+    assert "k-means" in result.output
+    assert "k-means" in json.loads((data / "evaluate/baselines.json").read_text())
+    confusion = json.loads((data / "evaluate/confusion.json").read_text())
+    assert np.sum(confusion["counts"]["ssavl"]) == 18
+    shown = invoke("metrics")
+    assert shown.exit_code == 0
+    assert "ssavl-r" in shown.output
+    again = invoke("evaluate", "--out", "again", *tiny_overrides(evaluate__batch_size=3))
+    assert again.exit_code == 0
+    other = json.loads(Path("again/metrics.json").read_text())["ssavl"]
+    assert other["mse"] == pytest.approx(metrics["ssavl"]["mse"], rel=1e-5)
+    assert other["accuracy"] == metrics["ssavl"]["accuracy"]
+
+
+def test_evaluate_needs_labels_only_for_clustering(data: Path) -> None:
+    overrides = tiny_overrides(prepare_data__root="images", prepare_data__class_folders="false")
+    image_folder(Path("images"))
+    assert invoke("prepare-data", "--out", "unlabelled", *overrides).exit_code == 0
+    result = invoke("evaluate", "--data", "unlabelled", *overrides)
+    assert result.exit_code == 1
+    assert "no labels" in result.output
+    assert not (data / "evaluate").exists()
+    result = invoke("evaluate", "--data", "unlabelled", *tiny_overrides(evaluate__clustering="false"))
+    assert result.exit_code == 0, result.output
+
+
+def test_every_figure_is_drawn_and_holds_images(data: Path) -> None:
+    result = invoke("render", "all", "--gif", "--json", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    files = [Path(name) for name in json.loads(result.stdout)["figures"]]
+    stems = {path.stem for path in files}
+    assert {"samples", "categories", "traversal-code-1", "traversal-code-2"} <= stems
+    assert {"reconstructions", "interpolation", "curves-fit", "curves-gan"} <= stems
+    for path in files:
+        picture = iio.imread(path)
+        assert picture.size
+        assert picture.std() > 1, path
+    assert iio.imread("data/figures/interpolation.gif").shape[0] > 10
+    first = Path("data/figures/samples.png").read_bytes()
+    assert invoke("render", "samples", *tiny_overrides()).exit_code == 0
+    assert Path("data/figures/samples.png").read_bytes() == first
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_each_figure_by_name_from_any_bundle_by_path(data: Path, figure: str) -> None:
+    data.rename("elsewhere")
+    arguments = ["--gan", "elsewhere/gan/generator.pt", "--encoders", "elsewhere/encoders-r/encoders.pt", "--out", "f"]
+    result = invoke("render", figure, *arguments, *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    assert list(Path("f").glob("*.png"))
+
+
+def test_figures_that_need_encoders_say_so(data: Path) -> None:
+    result = invoke("render", "reconstructions", "--gan", "data/gan/generator.pt", *tiny_overrides())
+    assert result.exit_code == 1
+    assert "needs encoders" in result.output
+    result = invoke("render", "traversal", "--block", "noise", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    assert Path("data/figures/traversal-noise.png").exists()
+
+
+def test_runs_record_themselves(data: Path) -> None:
+    record = json.loads((data / "encoders/run.json").read_text())
+    assert record["stage"] == "fit-encoders"
+    assert record["settings"]["beta"] == 1
+    assert list(record["inputs"]) == ["data/gan/generator.pt"]
+    assert {"torch", "ssavl"} <= set(record["versions"])
+    assert not Path(".ssavl").exists() or not list(Path(".ssavl").iterdir())
+
+
+def test_dry_runs_write_nothing(data: Path) -> None:
+    shutil.rmtree(data)
+    for command in ("prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"):
+        result = invoke(command, "--dry-run", "--json", *tiny_overrides())
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["would run"] == command
+    assert not list(Path().iterdir())
+
+
+def test_the_seed_and_nothing_else_changes_a_run(data: Path) -> None:
+    for out, seed in (("a", "5"), ("b", "5"), ("c", "6")):
+        assert invoke("train-gan", "--out", out, "--seed", seed, *tiny_overrides()).exit_code == 0
+    a, b, c = (Path(name, "generator.pt").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
