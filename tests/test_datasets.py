@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ssavl.datasets import folder as folder_module
 from ssavl.datasets.mnist import FILES, PLACES
 from ssavl.datasets.prepared import Prepared, read_prepared, write_prepared
 from ssavl.datasets.readers import read_source
@@ -109,7 +108,7 @@ def test_files_that_cannot_be_read_are_counted_and_named(monkeypatch: pytest.Mon
     Path("images/cut.png").write_bytes(good[: len(good) // 2])
     Path("images/text.jpg").write_text("not an image")
     Image.new("L", (300, 300)).save("images/bomb.png")
-    monkeypatch.setattr(folder_module.Image, "MAX_IMAGE_PIXELS", 50_000)  # the warning zone: one to two times the limit
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)  # the warning zone: one to two times the limit
     prepared = prepare(dataset="folder", root="images")
     assert set(prepared.manifest["unreadable"]) == {"cut.png", "text.jpg", "bomb.png"}
     assert "decompression bomb" in prepared.manifest["unreadable"]["bomb.png"]

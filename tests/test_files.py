@@ -34,12 +34,13 @@ def test_a_write_replaces_the_file_and_not_its_hard_link() -> None:
 
 
 def test_checkpoints_round_trip_to_equal_bytes() -> None:
-    payload = {"state": {"w": torch.arange(4.0)}, "config": {"width": 3}}
+    weights = torch.arange(4.0)
+    payload = {"state": {"w": weights}, "config": {"width": 3}}
     save_checkpoint(Path("a.pt"), "generator", payload)
     save_checkpoint(Path("b.pt"), "generator", payload)
     assert Path("a.pt").read_bytes() == Path("b.pt").read_bytes()
     loaded = load_checkpoint(Path("a.pt"), "generator")
-    assert torch.equal(loaded["state"]["w"], payload["state"]["w"])
+    assert torch.equal(loaded["state"]["w"], weights)
 
 
 def test_checkpoints_that_are_not_what_they_should_be() -> None:

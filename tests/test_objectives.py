@@ -17,10 +17,15 @@ from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penal
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
 
-def linear_critic(weights: Tensor) -> nn.Module:
-    critic = nn.Sequential(nn.Flatten(), nn.Linear(weights.numel(), 1, bias=False), nn.Flatten(0))
-    critic[1].weight.data = weights.reshape(1, -1)
-    return critic
+class LinearCritic(nn.Module):
+    """D(x) = w . x, whose gradient is w everywhere."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weights).flatten(1).sum(1)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -30,8 +35,8 @@ def test_gradient_penalty_of_linear_critics(channels: int) -> None:
     x, x_gen = torch.rand(2, 5, channels, 6, 6)
     direction = torch.randn(channels, 6, 6)
     unit = direction / direction.norm()
-    assert gradient_penalty(linear_critic(unit), x, x_gen, rng).abs().max() < 1e-10
-    assert torch.allclose(gradient_penalty(linear_critic(3 * unit), x, x_gen, rng), torch.full((5,), 4.0))
+    assert gradient_penalty(LinearCritic(unit), x, x_gen, rng).abs().max() < 1e-10
+    assert torch.allclose(gradient_penalty(LinearCritic(3 * unit), x, x_gen, rng), torch.full((5,), 4.0))
 
 
 def test_gradient_penalty_of_a_quadratic_critic_by_hand() -> None:
@@ -45,13 +50,14 @@ def test_gradient_penalty_of_a_quadratic_critic_by_hand() -> None:
 
 
 def test_penalty_and_losses_reach_the_right_parameters() -> None:
-    critic = linear_critic(torch.rand(1, 4, 4))
+    critic = LinearCritic(torch.rand(1, 4, 4))
     x, x_gen = torch.rand(2, 3, 1, 4, 4)
     x_gen.requires_grad_(True)
     loss = critic_loss(critic, x, x_gen) + gradient_penalty(critic, x, x_gen, torch.Generator().manual_seed(0))
     loss.mean().backward()
     assert x_gen.grad is None
-    assert critic[1].weight.grad.abs().sum() > 0
+    assert critic.weights.grad is not None
+    assert critic.weights.grad.abs().sum() > 0
     generator_loss(critic, x_gen).mean().backward()
     assert x_gen.grad is not None
 

@@ -18,11 +18,14 @@ from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out
 @data_option()
 @out_option("data/evaluate")
 @click.option("--split", help="test or validation.")
-@common
+@common()
 def evaluate(
     shared: Common, gan: Path | None, encoders: tuple[Path, ...], data: Path, out: Path, split: str | None
 ) -> None:
-    """Measure models side by side: clustering, reconstruction, likelihood."""
+    """Measure models side by side.
+
+    Clustering against labels, reconstruction, surrogates of the likelihood; k-means on pixels beside.
+    """
     params = shared.load({"evaluate.split": split, "gan_ckpt": str(gan) if gan is not None else None})
     gan = Path(params.gan_ckpt)
     paths = {"gan": gan, "encoders": encoders, "data": data, "out": out}

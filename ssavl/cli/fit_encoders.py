@@ -15,11 +15,14 @@ from ssavl.cli.options import Common, common, gan_option, out_option
 @click.option("--encoders", "which", help="both (SS-AVL), code (SS-AVL1) or noise (SS-AVL2).")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
 @click.option("--beta", type=float, help="Weight of every KL.")
-@common
+@common(trains=True)
 def fit_encoders(
     shared: Common, gan: Path | None, out: Path, which: str | None, iterations: int | None, beta: float | None
 ) -> None:
-    """Fit encoders to a frozen generator, without one real image (Eqs. 25-27)."""
+    """Fit encoders to a frozen generator, without data.
+
+    The generator draws the images that its encoders learn from (Eqs. 25, 26; Eq. 27 where noise is all there is).
+    """
     flags = {"fit-encoders.encoders": which, "fit-encoders.iterations": iterations, "beta": beta}
     params = shared.load({**flags, "gan_ckpt": str(gan) if gan is not None else None})
     gan = Path(params.gan_ckpt)

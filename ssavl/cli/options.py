@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,11 +27,11 @@ class Common:
     params: Path | None
     overrides: tuple[str, ...]
     seed: int | None
-    device: str | None
-    precision: str | None
-    checkpoint_seconds: float
     as_json: bool
     dry_run: bool
+    device: str | None = None
+    precision: str | None = None
+    checkpoint_seconds: float = 60.0
 
     def load(self, flags: Mapping[str, Any] | None = None) -> Params:
         """Validated parameters: flags over ``--set`` over the file (``params.yaml``, if there is one) over defaults."""
@@ -64,33 +64,52 @@ class Common:
         click.echo(json.dumps(result, indent=2) if self.as_json else text)
 
 
-def common(function: Command) -> Command:
-    """Give a command the shared options; it receives them as one :class:`Common` first argument."""
+def common(*, computes: bool = True, trains: bool = False) -> Callable[[Command], Command]:
+    """Give a command the shared options; it receives them as one :class:`Common` first argument.
 
-    def wrapper(**values: Any) -> Any:
-        names = ("params", "overrides", "seed", "device", "precision", "checkpoint_seconds", "as_json", "dry_run")
-        return function(Common(**{name: values.pop(name) for name in names}), **values)
-
-    wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-    wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
-    decorators = (
+    Args:
+        computes: whether it runs networks, so that device and precision make sense.
+        trains: whether it can be resumed.
+    """
+    decorators = [
         click.option("--params", type=PATH, help="Parameter file.  [default: params.yaml, if there is one]"),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a parameter; may be repeated."
         ),
         click.option("--seed", type=click.IntRange(0), help="Override the seed."),
-        click.option("--device", help="auto, cpu, cuda, cuda:1, mps.  [env: SSAVL_DEVICE; default: auto]"),
-        click.option("--precision", help="auto, float32, bf16.  [env: SSAVL_PRECISION; default: auto]"),
-        click.option(
-            "--checkpoint-seconds", type=click.FloatRange(0), default=60.0, show_default=True,
-            help="Time between saves of the resume state.",
-        ),
+    ]
+    if computes:
+        decorators += [
+            click.option("--device", help="auto, cpu, cuda, cuda:1, mps.  [env: SSAVL_DEVICE; default: auto]"),
+            click.option("--precision", help="auto, float32, bf16.  [env: SSAVL_PRECISION; default: auto]"),
+        ]
+    if trains:
+        decorators.append(
+            click.option(
+                "--checkpoint-seconds",
+                type=click.FloatRange(0),
+                default=60.0,
+                show_default=True,
+                help="Time between saves of the resume state.",
+            )
+        )
+    decorators += [
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else on stdout."),
-        click.option("--dry-run", is_flag=True, help="Check everything, say what would run, write nothing."),
-    )  # fmt: skip
-    for decorator in reversed(decorators):
-        wrapper = decorator(wrapper)
-    return wrapper  # type: ignore[return-value]
+        click.option("--dry-run", is_flag=True, help="Check the parameters, say what would run, write nothing."),
+    ]
+
+    def decorate(function: Command) -> Command:
+        def wrapper(**values: Any) -> Any:
+            shared = {field.name: values.pop(field.name) for field in fields(Common) if field.name in values}
+            return function(Common(**shared), **values)
+
+        wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
+        wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
+        for decorator in reversed(decorators):
+            wrapper = decorator(wrapper)
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
 
 
 def out_option(default: str) -> Callable[[Command], Command]:

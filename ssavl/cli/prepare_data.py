@@ -15,11 +15,11 @@ from ssavl.cli.options import PATH, Common, common, out_option
 @click.option("--image-size", type=int, help="Side in pixels.")
 @click.option("--channels", type=int, help="1 or 3.")
 @out_option("data/prepared")
-@common
+@common(computes=False)
 def prepare_data(
     shared: Common, dataset: str | None, root: Path | None, image_size: int | None, channels: int | None, out: Path
 ) -> None:
-    """Turn images into one memory-mapped array with a manifest."""
+    """Turn images into one memory-mapped array."""
     flags = {
         "prepare-data.dataset": dataset,
         "prepare-data.root": str(root) if root is not None else None,

@@ -34,7 +34,7 @@ def _inputs(function: Command) -> Command:
 
 @click.command("render-figures")
 @_inputs
-@common
+@common()
 def render_figures(shared: Common, gan: Path | None, encoders: tuple[Path, ...], data: Path | None, out: Path) -> None:
     """Draw every figure that the parameters name."""
     _render(shared, None, gan, encoders, data, out, {}, ("code",))
@@ -48,7 +48,7 @@ def render_figures(shared: Common, gan: Path | None, encoders: tuple[Path, ...],
 )
 @click.option("--columns", type=int, help="Images per row.")
 @click.option("--gif", is_flag=True, default=None, help="Animate traversals and interpolations as well.")
-@common
+@common()
 def render(
     shared: Common,
     figure: str,
@@ -60,7 +60,7 @@ def render(
     columns: int | None,
     gif: bool | None,
 ) -> None:
-    """Draw one figure, or all, from any bundle by path."""
+    """Draw a figure, or all, from any bundle by path."""
     figures = list(FIGURES) if figure == "all" else [figure]
     flags = {"render-figures.columns": columns, "render-figures.gif": gif}
     _render(shared, figures, gan, encoders, data, out, flags, (block,))

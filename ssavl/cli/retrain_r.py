@@ -17,7 +17,7 @@ from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out
 @click.option("--source", help="generated (data-free), or real (reads the training images of --data).")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
 @click.option("--beta", type=float, help="Weight of every KL.")
-@common
+@common(trains=True)
 def retrain_r(
     shared: Common,
     gan: Path | None,
@@ -28,7 +28,10 @@ def retrain_r(
     iterations: int | None,
     beta: float | None,
 ) -> None:
-    """Retrain both encoders on the joint bound of Eq. 18 (SS-AVL-R)."""
+    """Retrain both encoders on one joint bound (SS-AVL-R).
+
+    Eq. 18, on generated images, or with --source real on the training images as an upper bound.
+    """
     flags = {"retrain-R.source": source, "retrain-R.iterations": iterations, "beta": beta}
     params = shared.load({**flags, "gan_ckpt": str(gan) if gan is not None else None})
     gan = Path(params.gan_ckpt)

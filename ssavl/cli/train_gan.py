@@ -14,9 +14,12 @@ from ssavl.cli.options import Common, common, data_option, out_option
 @out_option("data/gan")
 @click.option("--schedule", help="two-stage, or interleaved (Algorithm 1 to the letter).")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
-@common
+@common(trains=True)
 def train_gan(shared: Common, data: Path, out: Path, schedule: str | None, iterations: int | None) -> None:
-    """Train a generator with interpretable codes (Eqs. 4, 5, 21-24)."""
+    """Train a generator with interpretable codes.
+
+    The wake phase, a Wasserstein GAN, and the mutual information between codes and images (Eqs. 4, 5, 21-24).
+    """
     params = shared.load({"train-gan.schedule": schedule, "train-gan.iterations": iterations})
     settings = {"seed": params.seed, **params.train_gan.model_dump(mode="json")}
     if shared.stops_here("train-gan", settings, {"data": data, "out": out}):

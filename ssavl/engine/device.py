@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from ssavl.errors import UserError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,11 @@ class Compute:
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which networks are called."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+
+    def place(self, module: Module) -> Module:
+        """The module on the device; on a GPU with channels last, which its convolutions are fastest in."""
+        layout = torch.channels_last if self.device.type == "cuda" else torch.preserve_format
+        return module.to(self.device, memory_format=layout)  # type: ignore[call-overload]
 
     def generator(self, seed: int) -> torch.Generator:
         """A seeded random generator on the device."""

@@ -39,14 +39,14 @@ def evaluate(
     """
     compute = options.compute()
     prepared = read_prepared(data)
-    generator = load_generator(gan).to(compute.device)
+    generator = compute.place(load_generator(gan))
     if prepared.image_shape != tuple(generator.image_shape):
         raise UserError(f"{gan} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
     models: dict[str, InferenceModel] = {}
     for path in encoders:
         model = load_inference_model(path)
         check_fit(model, generator, path)
-        models[model.name if model.name not in models else str(path)] = model.to(compute.device)
+        models[model.name if model.name not in models else str(path)] = compute.place(model)
     settings = params.evaluate
     with_categories = bool(settings.clustering and generator.latent_space.of_role("category"))
     if with_categories:

@@ -37,9 +37,9 @@ def fit_encoders(params: Params, gan: Path, out: Path, options: Options) -> dict
     """
     fit = params.fit_encoders
     compute = options.compute()
-    generator = load_generator(gan).to(compute.device)
+    generator = compute.place(load_generator(gan))
     rng = seed_everything(params.seed, compute)
-    model = InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]).to(compute.device)
+    model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]))
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
     with workspace("fit-encoders", settings, {"gan": gan}, out, compute) as work:

@@ -105,14 +105,14 @@ def render(
         UserError: files that cannot be read or do not fit, a figure that needs what is not there.
     """
     compute = options.compute()
-    generator = load_generator(gan).to(compute.device)
+    generator = compute.place(load_generator(gan))
     models = {}
     logs = {"gan": gan.parent / LOG}
     for path in encoders:
         model = load_inference_model(path)
         check_fit(model, generator, path)
         name = model.name if model.name not in models else str(path)
-        models[name] = model.to(compute.device)
+        models[name] = compute.place(model)
         logs[name] = (path if path.is_dir() else path.parent) / LOG
     settings = params.render_figures
     images = _real_images(read_prepared(data), split, ROWS * settings.columns) if data is not None else None

@@ -38,14 +38,14 @@ def retrain_r(
     """
     fit = params.retrain_r
     compute = options.compute()
-    generator = load_generator(gan).to(compute.device)
+    generator = compute.place(load_generator(gan))
     model = load_inference_model(encoders)
     check_fit(model, generator, encoders)
     space = generator.latent_space
     if model.space.dim != space.dim:
         raise UserError(f"{encoders} infers {model.space!r} alone: the joint bound of Eq. 18 needs all of {space!r}")
     model.name = NAMES[fit.source]
-    model.to(compute.device).requires_grad_(True)
+    compute.place(model).requires_grad_(True)
     rng = seed_everything(params.seed, compute)
     encoder_file = encoders / "encoders.pt" if encoders.is_dir() else encoders
     inputs = {"gan": gan, "encoders": encoder_file}

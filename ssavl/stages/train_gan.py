@@ -35,7 +35,7 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
         networks = build_networks(train, prepared.image_shape)
     except ValueError as error:
         raise UserError(f"train-gan: {error}") from None
-    modules = {name: module.to(compute.device) for name, module in networks.modules().items()}
+    modules = {name: compute.place(module) for name, module in networks.modules().items()}
     settings = {"seed": params.seed, "train-gan": train.model_dump(mode="json")}
     with workspace("train-gan", settings, {"data": data / MANIFEST}, out, compute) as work:
         run = Run(
