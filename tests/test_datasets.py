@@ -72,6 +72,26 @@ def test_fashion_is_looked_for_where_debian_puts_it() -> None:
     assert PLACES["fashion-mnist"][0] == Path("/usr/share/datasets/fashion-mnist")
 
 
+def test_files_that_are_nowhere_are_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(root: str, download: bool) -> None:
+        assert download
+        official_files(Path(root) / "MNIST/raw")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", download)
+    assert len(prepare(dataset="mnist").images) == 17
+
+
+def test_a_download_that_fails_says_what_to_do_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(root: str, download: bool) -> None:
+        (Path(root) / "MNIST/raw").mkdir(parents=True)
+        raise OSError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", download)
+    with pytest.raises(UserError, match=r"download failed \(no network\).*prepare-data\.root"):
+        prepare(dataset="mnist")
+    assert not Path("data").exists()
+
+
 def test_official_files_that_are_cut_missing_or_foreign() -> None:
     official_files(Path("raw"))
     image_file = Path("raw") / FILES[0][0]

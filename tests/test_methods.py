@@ -64,16 +64,16 @@ def test_each_phase_updates_exactly_what_its_equation_names(schedule: str, consi
     assert [phase.name for phase in run.phases] == list(UPDATES[schedule])
     for phase in run.phases:
         before = parameters(networks)
-        run._update(phase, 0)
+        run.update(phase, 0)
         assert changed(before, parameters(networks)) == UPDATES[schedule][phase.name], phase.name
 
 
 def test_fitting_phases_leave_the_statistics_of_the_generator_alone() -> None:
     networks, run = make(schedule="interleaved")
-    run._update(run.phases[0], 0)
+    run.update(run.phases[0], 0)
     before = {name: tensor.clone() for name, tensor in networks.generator.state_dict().items()}
     for phase in run.phases[3:]:
-        run._update(phase, 0)
+        run.update(phase, 0)
     assert all(torch.equal(before[name], t) for name, t in networks.generator.state_dict().items())
 
 
@@ -81,18 +81,18 @@ def test_a_shared_trunk_lets_the_information_move_the_critic() -> None:
     networks, run = make(schedule="interleaved", shared_trunk=True)
     assert networks.code_encoder is not None
     assert networks.code_encoder.trunk is networks.critic.trunk
-    run._update(run.phases[0], 0)
+    run.update(run.phases[0], 0)
     before = parameters(networks)
-    run._update(run.phases[2], 0)
+    run.update(run.phases[2], 0)
     assert "critic" in changed(before, parameters(networks))
 
 
 def test_warm_up_holds_the_information_back() -> None:
     networks, run = make(mi_warmup={"start": 5, "length": 10}, gp_every=2)
     before = parameters(networks)
-    run._update(run.phases[1], 0)
+    run.update(run.phases[1], 0)
     assert changed(before, parameters(networks)) == {"generator"}
-    run._update(run.phases[1], 5)
+    run.update(run.phases[1], 5)
     assert changed(before, parameters(networks)) == {"generator", "code_encoder"}
 
 
@@ -114,6 +114,6 @@ def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     run = Run(modules, [phase], Schedule(1, 0.01, (0.5, 0.9)), CPU, torch.Generator(), Path("scratch"))
     before = parameters(networks)
     buffers = [b.clone() for b in generator.buffers()]
-    run._update(phase, 0)
+    run.update(phase, 0)
     assert changed(before, parameters(networks)) == {"code_encoder", "noise_encoder"}
     assert all(torch.equal(a, b) for a, b in zip(buffers, generator.buffers(), strict=True))

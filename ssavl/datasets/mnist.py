@@ -95,6 +95,9 @@ def _download(name: str) -> Path:
     try:
         dataset("data/raw", download=True)
     except (RuntimeError, OSError) as error:
+        for folder in (PLACES[name][-1], *PLACES[name][-1].parents):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()  # torchvision made it before it asked the network
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise UserError(
             f"{name} is not on this machine and its download failed ({reason[:100]}): put the four IDX files in a "

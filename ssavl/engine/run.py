@@ -7,6 +7,7 @@ state, so a run that was killed continues bit for bit (on one device, with one n
 
 from __future__ import annotations
 
+import io
 import pickle
 import sys
 import time
@@ -26,7 +27,7 @@ from ssavl.engine.log import Log
 from ssavl.engine.phase import Phase
 from ssavl.engine.signals import stop_request
 from ssavl.errors import Interrupted, UserError
-from ssavl.files import atomic
+from ssavl.files import write_bytes
 
 STATE, PREVIOUS, LOG = "state.pt", "previous.pt", "log.csv"
 
@@ -135,11 +136,7 @@ class Run:
                 for optimiser in self.optimisers.values():
                     for group in optimiser.param_groups:
                         group["lr"] = schedule.rate(self.step)
-                for phase in self.phases:
-                    for repeat in range(phase.repeats):
-                        self._update(phase, self.step * phase.repeats + repeat)
-                for name, average in self.averages.items():
-                    average.update_parameters(self.modules[name])
+                self.iterate(self.step)
                 self.step += 1
                 bar.update()
                 if self.step % schedule.log_every == 0 or self.step == schedule.iterations:
@@ -158,16 +155,20 @@ class Run:
                     self.save()
                     saved_at = time.monotonic()
 
-    def save(self) -> None:
-        """Write the resume state; the state before it is kept as ``previous.pt``."""
-        last = self.scratch / STATE
-        with atomic(last.with_suffix(".new")) as file:
-            torch.save(self._state_dict(), file)
-        if last.exists():
-            last.replace(self.scratch / PREVIOUS)
-        last.with_suffix(".new").replace(last)
+    def iterate(self, step: int) -> None:
+        """One iteration: every phase, as often as it repeats, then the averages."""
+        for phase in self.phases:
+            for repeat in range(phase.repeats):
+                self.update(phase, step * phase.repeats + repeat)
+        for name, average in self.averages.items():
+            average.update_parameters(self.modules[name])
 
-    def _update(self, phase: Phase, update: int) -> None:
+    def update(self, phase: Phase, update: int) -> None:
+        """One optimiser step of one phase; ``update`` counts this phase's steps.
+
+        Raises:
+            UserError: a loss that is not finite; no parameter was touched, and the state was saved.
+        """
         for module in self.modules.values():
             module.requires_grad_(False)
         for name in phase.modules:
@@ -191,6 +192,16 @@ class Run:
             key = f"{phase.name}/{name}"
             self._sums[key] = self._sums.get(key, torch.zeros_like(value)) + value.detach()
             self._counts[key] = self._counts.get(key, 0) + 1
+
+    def save(self) -> None:
+        """Write the resume state; the state before it is kept as ``previous.pt``."""
+        last = self.scratch / STATE
+        buffer = io.BytesIO()  # a full disk must be an OSError, which torch.save to a file does not promise
+        torch.save(self._state_dict(), buffer)
+        write_bytes(last.with_suffix(".new"), buffer.getvalue())
+        if last.exists():
+            last.replace(self.scratch / PREVIOUS)
+        last.with_suffix(".new").replace(last)
 
     def _write_row(self) -> dict[str, float]:
         row: dict[str, float] = {"step": self.step}
