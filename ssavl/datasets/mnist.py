@@ -95,7 +95,7 @@ def _download(name: str) -> Path:
     try:
         dataset("data/raw", download=True)
     except (RuntimeError, OSError) as error:
-        for folder in (PLACES[name][-1], *PLACES[name][-1].parents):
+        for folder in (PLACES[name][-1], *PLACES[name][-1].parents[:-1]):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()  # torchvision made it before it asked the network
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
