@@ -19,7 +19,7 @@ repro: install ## the default study, then its metrics
 	ssavl metrics
 
 test: install
-	pytest -n 2
+	pytest -n 2 --dist loadfile
 
 lint: install ## style, types, import floors
 	ruff check .

@@ -6,9 +6,9 @@ whose z comes from the prior; the noise encoder alone is SS-AVL2 (Ye & Bors 2024
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,17 +39,13 @@ class InferenceModel(nn.Module):
         self.name = name
         self.space = LatentSpace(block for encoder in self for block in encoder.space.blocks)
 
-    def __iter__(self) -> Any:
-        return iter(self.encoders)
+    def __iter__(self) -> Iterator[Encoder]:
+        return cast("Iterator[Encoder]", iter(self.encoders))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images that it reads."""
         return next(iter(self)).trunk.image_shape
-
-    def encoder_of(self, *roles: str) -> Encoder | None:
-        """The encoder that infers a block of one of these roles."""
-        return next((e for e in self if any(block.role in roles for block in e.space.blocks)), None)
 
     def posterior(self, x: Tensor) -> Posterior:
         """q(blocks | x), factorised, for images ``(B, C, H, W)`` in [0, 1]."""

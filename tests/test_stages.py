@@ -141,6 +141,13 @@ def test_evaluate_writes_one_object_per_model(data: Path) -> None:
     assert other["accuracy"] == metrics["ssavl"]["accuracy"]
 
 
+def test_a_normalised_likelihood_gives_bits_per_dimension(data: Path) -> None:
+    result = invoke("evaluate", "--set", "likelihood={name: gaussian, sigma: 0.3}", "--json", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout)["metrics"]["ssavl"]
+    assert values["bits_per_dimension"] == pytest.approx((np.log(256) - values["ll"] / 784) / np.log(2), rel=1e-5)
+
+
 def test_evaluate_needs_labels_only_for_clustering(data: Path) -> None:
     overrides = tiny_overrides(prepare_data__root="images", prepare_data__class_folders="false")
     image_folder(Path("images"))

@@ -18,7 +18,7 @@ from ssavl.inference import InferenceModel, check_fit, load_inference_model
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateParams, Params
 from ssavl.stages.workspace import Options, seed_everything
 
@@ -32,7 +32,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Write ``metrics.json``, ``baselines.json`` and ``confusion.json``, and return the three.
 
-    A metric that a model has not (a divergence of a block that it does not infer) is ``null``.
+    A metric that a model has not (a divergence of a block that it does not infer) is ``null``. With the normalised
+    likelihood ``gaussian``, ``bits_per_dimension`` (an upper bound, from surrogate 1) stands beside.
 
     Raises:
         UserError: files that cannot be read or do not fit each other, labels that are asked for and absent.
@@ -55,7 +56,7 @@ def evaluate(
     tables: dict[str, list[list[int]]] = {}
     for name, model in models.items():
         values, table = _measure(params, prepared, generator, model, with_categories, compute)
-        metrics[name] = {key: values.get(key) for key in KEYS}
+        metrics[name] = {key: values.get(key) for key in KEYS} | {k: v for k, v in values.items() if k not in KEYS}
         if table is not None:
             tables[name] = table
     result = {
@@ -93,6 +94,9 @@ def _measure(
     values = reconstruction(torch.cat(errors), int(np.prod(prepared.image_shape)))
     for name in terms[0]:
         values[name] = torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()
+    if likelihood.name == "gaussian" and "ll" in values:
+        bits = bits_per_dimension(torch.tensor(values["ll"]), int(np.prod(prepared.image_shape)))
+        values["bits_per_dimension"] = bits.item()
     if block is None:
         return values, None
     found = torch.cat(categories).numpy()
