@@ -195,7 +195,7 @@ class LatentSpace:
     def posterior(self, parameters: Tensor) -> Posterior:
         """The factorised distribution with an encoder's output, shape ``(B, parameter_size)``, for parameters."""
         parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)
-        blocks = {b.name: b.distribution(part.float()) for b, part in zip(self.blocks, parts, strict=True)}
+        blocks = {b.name: b.distribution(part) for b, part in zip(self.blocks, parts, strict=True)}
         return Posterior(self, blocks, parameters.device)
 
 

@@ -31,6 +31,14 @@ def test_shapes_and_ranges(size: int, channels: int) -> None:
     assert encoder.posterior(x).mode.shape == (3, SPACE.dim)
 
 
+def test_networks_return_float32_under_autocast() -> None:
+    shape = (1, 28, 28)
+    with torch.autocast("cpu", torch.bfloat16):
+        x = ConvGenerator(SPACE, shape, 2, 8, {})(SPACE.sample(3, torch.Generator().manual_seed(0)))
+        outputs = (x, Critic(Trunk(shape, 2, 8))(x), Encoder(Trunk(shape, 2, 8), SPACE)(x))
+    assert all(output.dtype == torch.float32 for output in outputs)
+
+
 def test_critic_and_encoder_treat_every_image_alone() -> None:
     trunk = Trunk((1, 28, 28), 4, 8)
     assert not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in Critic(trunk).modules())

@@ -92,6 +92,34 @@ def test_retraining_on_real_images_is_named_and_reads_them(data: Path) -> None:
     assert "data/prepared does not exist" in result.output
 
 
+@pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 3), (128, 3)])
+def test_the_pipeline_at_other_sizes(size: int, channels: int) -> None:
+    image_folder(Path("images"), per_class=7)
+    overrides = tiny_overrides(  # five test images: fewer than the figures have room for
+        prepare_data__root="images",
+        prepare_data__image_size=size,
+        prepare_data__channels=channels,
+        train_gan__iterations=2,
+        fit_encoders__iterations=2,
+        retrain_R__iterations=2,
+    )
+    for command in ("prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"):
+        result = invoke(command, *overrides)
+        assert result.exit_code == 0, result.output
+    assert load_generator(Path("data/gan/generator.pt")).image_shape == (channels, size, size)
+
+
+@pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
+def test_every_stage_runs_in_bf16(data: Path, schedule: str) -> None:
+    overrides = tiny_overrides(train_gan__schedule=schedule, train_gan__ema_decay=0.9)
+    for command in ("train-gan", "fit-encoders", "retrain-R", "evaluate"):
+        result = invoke(command, "--precision", "bf16", *overrides)
+        assert result.exit_code == 0, result.output
+    assert json.loads((data / "gan/run.json").read_text())["precision"] == "bf16"
+    generator = load_generator(data / "gan/generator.pt")
+    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in generator.state_dict().values())
+
+
 def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
     overrides = tiny_overrides(train_gan__ema_decay=0.5)
     result = invoke("train-gan", "--schedule", "interleaved", "--out", "inter", *overrides)

@@ -175,7 +175,7 @@ class Run:
             self.modules[name].requires_grad_(True)
         with self.compute.autocast():
             terms = phase.loss(update)
-        means = {name: term.float().mean() for name, term in terms.items()}
+        means = {name: term.mean() for name, term in terms.items()}
         if not torch.isfinite(means["loss"]):
             self.save()
             values = ", ".join(f"{name} {value.item():g}" for name, value in means.items())

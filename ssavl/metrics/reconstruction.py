@@ -9,7 +9,7 @@ from torch import Tensor
 
 def squared_error(x: Tensor, x_hat: Tensor) -> Tensor:
     """Squared error ``(B,)`` summed over channels and pixels, images in [0, 1]; its mean is Table 4's MSE."""
-    return (x.float() - x_hat.float()).square().flatten(1).sum(1)
+    return (x - x_hat).square().flatten(1).sum(1)
 
 
 def reconstruction(squared_errors: Tensor, pixels: int) -> dict[str, float]:

@@ -16,4 +16,4 @@ class Critic(nn.Module):
         self.score = nn.Linear(trunk.features, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.score(self.trunk(x)).squeeze(-1)
+        return self.score(self.trunk(x)).squeeze(-1).float()

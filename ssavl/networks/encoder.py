@@ -45,7 +45,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Posterior parameters ``(B, space.parameter_size)`` of images ``(B, C, H, W)`` in [0, 1]."""
         features = self.trunk(x)
-        return torch.cat([head(features) for head in self.heads.values()], dim=-1)
+        return torch.cat([head(features) for head in self.heads.values()], dim=-1).float()
 
     def posterior(self, x: Tensor) -> Posterior:
         """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1]."""

@@ -87,4 +87,5 @@ class ConvGenerator(nn.Module):
         }
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.convolutions(self.linear(latents * self.gain)).sigmoid()
+        # Under bf16 autocast too, images leave a network as float32: 8 bits of mantissa are not 256 grey levels.
+        return self.convolutions(self.linear(latents * self.gain)).float().sigmoid()

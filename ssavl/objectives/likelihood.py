@@ -32,7 +32,7 @@ class Likelihood:
 
     def __call__(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats per sample, shape ``(B,)``, summed over channels and pixels; images in [0, 1]."""
-        x, x_hat = x.flatten(1).float(), x_hat.flatten(1).float()
+        x, x_hat = x.flatten(1), x_hat.flatten(1)
         match self.name:
             case "paper":
                 return -(x - x_hat).square().sum(1)

@@ -25,7 +25,7 @@ def gradient_penalty(critic: Score, x: Tensor, x_gen: Tensor, rng: torch.Generat
     epsilon = torch.rand(len(x), generator=rng, device=x.device).view(-1, *[1] * (x.ndim - 1))
     between = torch.lerp(x_gen.detach(), x, epsilon).requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (gradient.flatten(1).float().norm(dim=1) - 1).square()
+    return (gradient.flatten(1).norm(dim=1) - 1).square()
 
 
 def critic_loss(critic: Score, x: Tensor, x_gen: Tensor) -> Tensor:

@@ -199,7 +199,8 @@ def reconstructions(scene: Scene) -> Iterator[Drawing]:
     x, source = scene.subjects(2 * scene.columns)
     rows: list[Tensor] = []
     labels: list[str] = []
-    for part in x.split(scene.columns):
+    columns = min(scene.columns, len(x))
+    for part in x[: len(x) // columns * columns].split(columns):
         rows.append(part)
         labels.append("image")
         for name, model in _models(scene, "reconstructions").items():
@@ -211,8 +212,11 @@ def reconstructions(scene: Scene) -> Iterator[Drawing]:
 def interpolation(scene: Scene) -> Iterator[Drawing]:
     """Two images encoded, and the walk between them (Fig. 11)."""
     (name, model), *_ = _models(scene, "interpolation").items()
-    pairs = ROWS // 2
-    x, source = scene.subjects(2 * pairs)
+    x, source = scene.subjects(ROWS)
+    pairs = len(x) // 2
+    if not pairs:
+        raise UserError(f"interpolation: needs two {source}, and there are {len(x)}")
+    x = x[: 2 * pairs]
     space = scene.generator.latent_space
     ends = model.complete(model.posterior(x).mode, space, scene.rng())
     starts, stops = ends[:pairs], ends[pairs:]
