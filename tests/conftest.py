@@ -14,6 +14,11 @@ from PIL import Image
 
 from ssavl.cli.main import main
 
+# float32 on one device, whatever the machine could do: expectations are about the method, not about bf16.
+# Set at import, because the session's study runs before any test does; subprocesses inherit it.
+os.environ["SSAVL_DEVICE"] = os.environ.get("SSAVL_TEST_DEVICE", "cpu")
+os.environ["SSAVL_PRECISION"] = "float32"
+
 TINY = {
     "prepare-data.dataset": "folder",
     "prepare-data.image_size": 28,
@@ -80,7 +85,6 @@ def _one_thread_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setenv("SSAVL_DEVICE", os.environ.get("SSAVL_TEST_DEVICE", "cpu"))
 
 
 @pytest.fixture(scope="session")
