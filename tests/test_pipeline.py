@@ -10,11 +10,13 @@ import signal
 import time
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 
+from ssavl.params import Params
 from tests.conftest import image_folder, tiny_overrides
-from tests.processes import run, start, tiny_repository
+from tests.processes import ROOT, run, start, tiny_repository
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +25,31 @@ STAGES = ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", 
 
 def executed(output: str) -> list[str]:
     return re.findall(r"Running stage '([^']+)'", output)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_every_module_that_it_imports(stage: str) -> None:
+    """So that no edit can change a result without DVC noticing."""
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+    name = f"ssavl.stages.{stage.replace('-', '_').lower()}"
+    imported = grimp.build_graph("ssavl").find_upstream_modules(name) | {name}
+    exempt = {"ssavl", "ssavl.errors", "ssavl.params"}  # messages, and defaults that params.yaml restates
+    for module in imported - exempt:
+        path = ROOT / module.replace(".", "/")
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        relative = file.relative_to(ROOT)
+        assert any(relative.is_relative_to(dep) for dep in deps), f"{relative} is missing from the deps of {stage}"
+    assert all((ROOT / dep).exists() for dep in deps if dep.startswith("ssavl"))
+
+
+def test_the_default_study_names_every_parameter() -> None:
+    def keys(value: object, prefix: str = "") -> set[str]:
+        if not isinstance(value, dict) or prefix.endswith("block_gain."):
+            return {prefix}
+        return {key for name, inner in value.items() for key in keys(inner, f"{prefix}{name}.")}
+
+    written = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert keys(written) == keys(Params().model_dump(by_alias=True))
 
 
 @pytest.fixture(scope="module")
