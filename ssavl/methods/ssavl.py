@@ -126,28 +126,23 @@ def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torc
     def information(update: int, drawn: Tensor, x_gen: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Minus the weighted L_MI, and its share per block in nats; with it, the consistency of real images."""
         assert code_encoder is not None
-        loss, unmeasured = x_gen.new_zeros(n), x_gen.new_full((n,), torch.nan)
-        blocks = code_encoder.space.blocks
-        terms = {f"mi_{block.name}": unmeasured for block in blocks}
-        if consistency.weight and category is not None:
-            terms["consistency"] = unmeasured
+        # The warm-up scales what the generator feels; the encoder learns at full weight all along. At weight 0 there is
+        # no gradient at all, rather than one of zeros, which Adam's momentum would turn into a step.
         weight = ramp(update, warmup.start, warmup.length)
-        if not weight:
-            return loss, terms
-        # The ramp scales what the generator feels; the encoder learns at full weight all along.
-        felt = torch.lerp(x_gen.detach(), x_gen, weight)
+        felt = torch.lerp(x_gen.detach(), x_gen, weight) if weight else x_gen.detach()
         # A category must survive the transformations; a code may be one of them, so it is read from the plain image.
         posterior = code_encoder.posterior(torch.cat([invariances(felt, rng), felt]))
         nll = code_nll(posterior, _part(drawn, space, code_encoder.space).repeat(2, 1))
-        for block in blocks:
+        loss, terms = x_gen.new_zeros(n), {}
+        for block in code_encoder.space.blocks:
             transformed, plain = nll[block.name].chunk(2)
             own = transformed if block is category else plain
             loss = loss + weights[block.name] * own
             terms[f"mi_{block.name}"] = block.entropy - own
-        weight = ramp(update, consistency.warmup.start, consistency.warmup.length)
-        if "consistency" in terms and weight:
-            terms["consistency"] = real_information()
-            loss = loss - consistency.weight * weight * terms["consistency"]
+        if consistency.weight and category is not None:
+            weight = consistency.weight * ramp(update, consistency.warmup.start, consistency.warmup.length)
+            terms["consistency"] = real_information() if weight else x_gen.new_full((n,), torch.nan)
+            loss = loss - weight * terms["consistency"] if weight else loss
         return loss, terms
 
     def real_information() -> Tensor:
@@ -259,6 +254,8 @@ def _negative(bound: Bound, beta: float) -> dict[str, Tensor]:
 
 class _Latents:
     """Draws from the prior; the phases of one interleaved iteration share the critic's last (Algorithm 1, line 4)."""
+
+    last: Tensor
 
     def __init__(self, space: LatentSpace, n: int, rng: torch.Generator) -> None:
         self.space, self.n, self.rng = space, n, rng
