@@ -66,6 +66,7 @@ class InvarianceParams(Section):
     shear: Annotated[float, Field(ge=0, le=1)] = 0.0
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     noise: Weight = 0.0
+    codes: bool = Field(False, description="whether codes, like the category, are read from transformed images")
 
 
 class ConsistencyParams(Section):

@@ -60,7 +60,11 @@ def changed(before: dict[str, list[Tensor]], after: dict[str, list[Tensor]]) -> 
 @pytest.mark.parametrize("consistency", [0.0, 0.5])
 @pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
 def test_each_phase_updates_exactly_what_its_equation_names(schedule: str, consistency: float) -> None:
-    networks, run = make(schedule=schedule, real_consistency={"weight": consistency}, code_invariances={"rotation": 5})
+    networks, run = make(
+        schedule=schedule,
+        real_consistency={"weight": consistency},
+        code_invariances={"rotation": 5, "codes": bool(consistency)},
+    )
     assert [phase.name for phase in run.phases] == list(UPDATES[schedule])
     for phase in run.phases:
         before = parameters(networks)

@@ -107,7 +107,8 @@ def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torc
     n = params.batch_size
     interleaved = params.schedule == "interleaved"
     latents = _Latents(space, n, rng)
-    invariances = Invariances(**params.code_invariances.model_dump())
+    invariances = Invariances(**params.code_invariances.model_dump(exclude={"codes"}))
+    plain_codes = not params.code_invariances.codes
     warmup = params.mi_warmup
     consistency = params.real_consistency
     category = next(iter(space.of_role("category")), None)
@@ -130,13 +131,14 @@ def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torc
         # no gradient at all, rather than one of zeros, which Adam's momentum would turn into a step.
         weight = ramp(update, warmup.start, warmup.length)
         felt = torch.lerp(x_gen.detach(), x_gen, weight) if weight else x_gen.detach()
-        # A category must survive the transformations; a code may be one of them, so it is read from the plain image.
-        posterior = code_encoder.posterior(torch.cat([invariances(felt, rng), felt]))
-        nll = code_nll(posterior, _part(drawn, space, code_encoder.space).repeat(2, 1))
+        # A category must survive the transformations; a code may be one of them, and then needs the plain image.
+        views = [invariances(felt, rng), felt] if plain_codes else [invariances(felt, rng)]
+        posterior = code_encoder.posterior(torch.cat(views))
+        nll = code_nll(posterior, _part(drawn, space, code_encoder.space).repeat(len(views), 1))
         loss, terms = x_gen.new_zeros(n), {}
         for block in code_encoder.space.blocks:
-            transformed, plain = nll[block.name].chunk(2)
-            own = transformed if block is category else plain
+            read = nll[block.name].chunk(len(views))
+            own = read[0] if block is category else read[-1]
             loss = loss + weights[block.name] * own
             terms[f"mi_{block.name}"] = block.entropy - own
         if consistency.weight and category is not None:
