@@ -230,7 +230,7 @@ def load_params(path: Path | None, overrides: Iterable[str] = (), flags: Mapping
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{origin}: {_one_line(error.errors())}") from None
+        raise UserError(f"{origin}: {one_line(error.errors(), Params)}") from None
 
 
 def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
@@ -243,13 +243,14 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
     values[name] = value
 
 
-def _one_line(errors: list[ErrorDetails]) -> str:
+def one_line(errors: list[ErrorDetails], root: type[BaseModel]) -> str:
+    """What pydantic found wrong with a ``root``, in one line; an unknown name comes with the nearest known one."""
     messages = []
     for error in errors[:3]:
-        *outer, name = [str(part) for part in error["loc"]]
+        *outer, name = [str(part) for part in error["loc"]] or ["value"]
         where = ".".join([*outer, name])
         if error["type"] == "extra_forbidden":
-            nearest = difflib.get_close_matches(name, _known_names(outer), n=1, cutoff=0.5)
+            nearest = difflib.get_close_matches(name, _known_names(outer, root), n=1, cutoff=0.5)
             hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
             messages.append(f"unknown parameter '{where}'{hint}")
         else:
@@ -258,8 +259,8 @@ def _one_line(errors: list[ErrorDetails]) -> str:
     return "; ".join(messages) + more
 
 
-def _known_names(sections: list[str]) -> list[str]:
-    model: type[BaseModel] = Params
+def _known_names(sections: list[str], root: type[BaseModel]) -> list[str]:
+    model = root
     for section in sections:
         for name, field in model.model_fields.items():
             if section in (name, field.alias) and isinstance(field.annotation, type):

@@ -1,4 +1,7 @@
 """Generators behind one protocol, whoever trained them."""
 
-from ssavl.generators.own import load_generator as load_generator
-from ssavl.generators.protocol import Generator as Generator
+from ssavl.generators.load import load as load_generator
+from ssavl.generators.protocol import Generator
+from ssavl.generators.source import GeneratorSource
+
+__all__ = ["Generator", "GeneratorSource", "load_generator"]

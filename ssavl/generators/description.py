@@ -1,0 +1,96 @@
+"""What a generator's file cannot say of itself: ``<name>.gan.yaml`` beside it.
+
+.. code-block:: yaml
+
+    latents:
+      - {role: noise, prior: normal, dim: 100}
+    latent_shape: [100, 1, 1]   # what the network takes per sample; left out: one flat vector
+    separate: false             # true: the blocks are separate arguments, as in class-conditional networks
+    output_range: [-1, 1]       # of its images; ours are in [0, 1]
+    key: netG                   # where the weights are in a checkpoint
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from ssavl.errors import UserError
+from ssavl.files import write_bytes
+from ssavl.latents import Block, LatentSpace
+from ssavl.params import Section, one_line
+
+
+class BlockDescription(Section):
+    """One block of the latent space; its name is its role unless given."""
+
+    role: Literal["noise", "code", "category"] = "noise"
+    prior: Literal["normal", "uniform", "categorical"] = "normal"
+    dim: Annotated[int, Field(ge=1)]
+    name: str | None = None
+
+    def block(self) -> Block:
+        """The block itself. Raises ``ValueError`` for a prior that does not fit the role."""
+        return Block(self.name or self.role, self.role, self.prior, self.dim)
+
+
+class Description(Section):
+    """How to call a generator; what is ``None`` is found out by looking at the network."""
+
+    latents: list[BlockDescription] | None = None
+    latent_shape: list[Annotated[int, Field(ge=1)]] | None = None
+    separate: bool = False
+    output_range: tuple[float, float] | None = None
+    key: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Description:
+        if self.output_range is not None and not self.output_range[0] < self.output_range[1]:
+            raise ValueError(f"output_range {self.output_range} is empty")
+        space = self.latent_space()
+        if space is not None and self.latent_shape is not None and math.prod(self.latent_shape) != space.dim:
+            raise ValueError(f"latent_shape {self.latent_shape} does not hold the {space.dim} numbers of {space!r}")
+        return self
+
+    def latent_space(self) -> LatentSpace | None:
+        """The space, where it is described."""
+        return LatentSpace(entry.block() for entry in self.latents) if self.latents is not None else None
+
+    def over(self, other: Description) -> Description:
+        """This description, with gaps filled from another."""
+        said, filled = (d.model_dump(exclude_unset=True, exclude_none=True) for d in (self, other))
+        return Description.model_validate({**filled, **said})
+
+
+def description_path(source: Path) -> Path:
+    """Where the description of a generator's file lies."""
+    return source.with_name(f"{source.name.split('.')[0]}.gan.yaml")
+
+
+def read_description(source: Path) -> Description:
+    """The description beside a generator's file; empty where there is none.
+
+    Raises:
+        UserError: a file that is not such a description.
+    """
+    path = description_path(source)
+    if not path.is_file():
+        return Description()
+    try:
+        return Description.model_validate(yaml.safe_load(path.read_text()) or {})
+    except ValidationError as error:
+        raise UserError(f"{path}: {one_line(error.errors(), Description)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def write_description(source: Path, description: Description) -> Path:
+    """Write the description beside a generator's file, and return its path."""
+    path = description_path(source)
+    text = yaml.safe_dump(description.model_dump(mode="json", exclude_none=True), sort_keys=False)
+    write_bytes(path, text.encode())
+    return path

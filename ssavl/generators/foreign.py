@@ -1,0 +1,106 @@
+"""Anyone's network as a :class:`~ssavl.generators.protocol.Generator`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.errors import UserError
+from ssavl.generators.description import Description
+from ssavl.latents import Block, LatentSpace
+
+PROBES = 4  # latents drawn to see what a network takes and gives
+
+
+class ForeignGenerator(nn.Module):
+    """A network behind flat latents and images in [0, 1].
+
+    Args:
+        network: maps latents of ``latent_shape`` (or, with ``separate``, one tensor per block) to images.
+        space: of its latents.
+        latent_shape: of one sample as the network takes it.
+        output_range: of its images, mapped linearly to [0, 1].
+        image_shape: channels, height, width.
+        separate: whether the blocks are separate arguments, as in class-conditional networks.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        space: LatentSpace,
+        latent_shape: tuple[int, ...],
+        output_range: tuple[float, float],
+        image_shape: tuple[int, int, int],
+        separate: bool,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.latent_space = space
+        self.latent_shape = latent_shape
+        self.output_range = output_range
+        self.image_shape = image_shape
+        self.separate = separate
+
+    def forward(self, latents: Tensor) -> Tensor:
+        low, high = self.output_range
+        return (_call(self.network, self.latent_space, latents, self.latent_shape, self.separate).float() - low) / (
+            high - low
+        )
+
+
+def adapt(network: nn.Module, described: Description, source: str) -> ForeignGenerator:
+    """Wrap a network; what the description leaves open is found by calling it on prior draws.
+
+    Raises:
+        UserError: no latent size to be found, latents that the network refuses, or something other than images.
+    """
+    space = described.latent_space() or _guess_space(network, described, source)
+    shapes = [tuple(described.latent_shape)] if described.latent_shape else [(space.dim,), (space.dim, 1, 1)]
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    latents = space.sample(PROBES, torch.Generator(device).manual_seed(0))
+    failure = ""
+    for shape in shapes:
+        try:
+            with torch.no_grad():
+                x = _call(network, space, latents, shape, described.separate)
+        except (RuntimeError, TypeError, ValueError, AssertionError, IndexError) as error:
+            failure = failure or (str(error).strip().splitlines() or [type(error).__name__])[0]
+            continue
+        if not isinstance(x, Tensor) or x.ndim != 4 or len(x) != PROBES or x.shape[1] not in (1, 3):
+            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise UserError(
+                f"{source} gives {got} for {PROBES} latents, not ({PROBES}, 1 or 3, height, width) images: "
+                "wrap it in a factory that returns them"
+            )
+        output_range = described.output_range or _guess_range(x)
+        image_shape = (x.shape[1], x.shape[2], x.shape[3])
+        return ForeignGenerator(network, space, shape, output_range, image_shape, described.separate).to(device)
+    raise UserError(
+        f"{source} refuses latents of shape {' or '.join(str((PROBES, *s)) for s in shapes)} ({failure[:120]}): "
+        "set --latent-dim or --latent-shape"
+    )
+
+
+def _call(network: nn.Module, space: LatentSpace, latents: Tensor, shape: tuple[int, ...], separate: bool) -> Tensor:
+    if separate:
+        return network(*space.split(latents).values())
+    return network(latents.reshape(len(latents), *shape))
+
+
+def _guess_space(network: nn.Module, described: Description, source: str) -> LatentSpace:
+    """One normal noise block as large as what the first weight takes."""
+    if described.latent_shape:
+        return LatentSpace([Block("noise", "noise", "normal", math.prod(described.latent_shape))])
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            return LatentSpace([Block("noise", "noise", "normal", module.in_features)])
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            return LatentSpace([Block("noise", "noise", "normal", module.in_channels)])
+    raise UserError(f"{source} does not show how large its latents are: set --latent-dim")
+
+
+def _guess_range(x: Tensor) -> tuple[float, float]:
+    """[0, 1], or [-1, 1] where values are negative; :func:`ssavl.generators.inspection.inspect` checks it."""
+    return (-1.0, 1.0) if x.min() < 0 else (0.0, 1.0)

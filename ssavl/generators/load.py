@@ -1,0 +1,172 @@
+"""From a source to a frozen generator.
+
+Weights are always read with ``weights_only=True``. Nothing here falls back to a loader that could execute what a file
+says: ``torch.export`` archives and TorchScript need ``--trust``, pickled modules are refused, and a factory is the
+user's own code, named on the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import pickle
+import re
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.errors import UserError
+from ssavl.generators import dcgan, own
+from ssavl.generators.description import read_description
+from ssavl.generators.foreign import ForeignGenerator, adapt
+from ssavl.generators.source import GeneratorSource
+from ssavl.networks.generator import ConvGenerator
+
+WAY_OUT = "give the code that makes the network as --gan file.py:factory, and its weights as --weights"
+
+
+def load(source: GeneratorSource) -> ConvGenerator | ForeignGenerator:
+    """The generator, frozen, in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: whatever keeps it from being loaded, with the way out.
+    """
+    source.files()
+    described = source.described.over(read_description(source.path))
+    if source.factory is not None:
+        network = _from_factory(source)
+    else:
+        path = Path(source.spec)
+        match _kind(path):
+            case "export" | "torchscript" as kind:
+                network = _executable(path, kind, source.trust)
+            case "weights":
+                payload = _read_weights(path)
+                if isinstance(payload, dict) and "ssavl" in payload:
+                    return own.load_generator(path)
+                network = _from_weights(path, payload, described.key)
+    generator = adapt(_still(network), described, source.spec)
+    return generator.requires_grad_(False)
+
+
+def _kind(path: Path) -> str:
+    if path.suffix == ".safetensors":
+        return "weights"
+    if not zipfile.is_zipfile(path):
+        return "weights"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any("/code/" in name for name in names):
+        return "torchscript"
+    if any(name.endswith("archive_format") or "/models/" in name for name in names):
+        return "export"
+    return "weights"
+
+
+def _executable(path: Path, kind: str, trust: bool) -> nn.Module:
+    what = "a torch.export archive" if kind == "export" else "a TorchScript file"
+    if not trust:
+        raise UserError(f"{path} is {what}, whose loader can execute code: add --trust if you know where it comes from")
+    try:
+        return torch.export.load(path).module() if kind == "export" else torch.jit.load(path, map_location="cpu")
+    except (RuntimeError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} cannot be loaded as {what} ({_first_line(error)})") from None
+
+
+def _read_weights(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path} cannot be read ({_first_line(error)}): it is cut short or damaged") from None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL ([\w.]+)|global: ([\w.]+)|[Cc]lass ([\w.]+)", str(error))
+        what = f"a pickled {next(filter(None, named.groups()))}" if named else "a pickle of more than weights"
+        raise UserError(f"{path} holds {what}, and reading it could execute code: {WAY_OUT}") from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read ({_first_line(error)}): it is cut short or no checkpoint") from None
+
+
+def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
+    found = dict(dcgan.states(payload))
+    if key is not None:
+        if key not in found:
+            raise UserError(
+                f"{path} has no weights under --key {key}: there are {', '.join(map(repr, found)) or 'none'}"
+            )
+        found = {key: found[key]}
+    fitting = {name: network for name, state in found.items() if (network := dcgan.build(state)) is not None}
+    if not fitting:
+        raise UserError(f"{path} holds weights of no DCGAN-shaped generator, and weights alone say no more: {WAY_OUT}")
+    if len(fitting) > 1:
+        raise UserError(f"{path} holds several generators: choose one with --key {' or '.join(map(repr, fitting))}")
+    return next(iter(fitting.values()))
+
+
+def _from_factory(source: GeneratorSource) -> nn.Module:
+    assert source.factory is not None
+    module_name, name = source.factory
+    try:
+        factory = getattr(_import(module_name), name)
+    except AttributeError:
+        raise UserError(f"{module_name} has no {name}: name the function that makes the generator") from None
+    try:
+        network = factory(**source.arguments)
+    except TypeError as error:
+        raise UserError(
+            f"{source.spec} cannot be called ({_first_line(error)}): set its arguments with --gan-arg"
+        ) from None
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{source.spec} makes a {type(network).__name__}, not a torch.nn.Module")
+    if source.weights is not None:
+        payload = _read_weights(source.weights)
+        key = source.described.over(read_description(source.path)).key
+        states = dict(dcgan.states(payload))
+        if key is None and len(states) > 1:
+            raise UserError(f"{source.weights} holds several networks: choose one with --key {' or '.join(states)}")
+        if key is not None and key not in states:
+            raise UserError(f"{source.weights} has no weights under --key {key}: there are {', '.join(states)}")
+        state: dict[str, Tensor] = states[key] if key is not None else next(iter(states.values()), {})
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{source.weights} does not fit what {source.spec} makes ({reason[:160]})") from None
+    return network
+
+
+def _import(name: str) -> Any:
+    try:
+        if not name.endswith(".py"):
+            return importlib.import_module(name)
+        spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return module
+    except ImportError as error:
+        raise UserError(
+            f"{name} cannot be imported ({error}): give package.module:factory or file.py:factory"
+        ) from None
+
+
+def _still(network: nn.Module) -> nn.Module:
+    with contextlib.suppress(NotImplementedError):  # an exported program has no modes: it was traced in one
+        network.eval()
+    return network.float()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
