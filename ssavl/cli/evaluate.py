@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out_option, table
+from ssavl.cli.gan import GanFlags, gan_options
+from ssavl.cli.options import PATH, Common, common, data_option, out_option, table
 
 
 @click.command("evaluate")
-@gan_option
+@gan_options
 @click.option(
     "--encoders", type=PATH, multiple=True, default=("data/encoders", "data/encoders-r"), show_default=True,
     help="Encoders to measure; may be repeated.",
@@ -20,20 +21,20 @@ from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out
 @click.option("--split", help="test or validation.")
 @common()
 def evaluate(
-    shared: Common, gan: Path | None, encoders: tuple[Path, ...], data: Path, out: Path, split: str | None
+    shared: Common, gan: GanFlags, encoders: tuple[Path, ...], data: Path, out: Path, split: str | None
 ) -> None:
     """Measure models side by side.
 
     Clustering against labels, reconstruction, surrogates of the likelihood; k-means on pixels beside.
     """
-    params = shared.load({"evaluate.split": split, "gan_ckpt": str(gan) if gan is not None else None})
-    gan = Path(params.gan_ckpt)
-    paths = {"gan": gan, "encoders": encoders, "data": data, "out": out}
+    params = shared.load({"evaluate.split": split})
+    source = gan.source(params.gan_ckpt)
+    paths = {"gan": source.spec, "encoders": encoders, "data": data, "out": out}
     if shared.stops_here("evaluate", params.evaluate.model_dump(mode="json"), paths):
         return
     from ssavl.stages.evaluate import evaluate as stage
 
-    result = stage(params, data, gan, encoders, out, shared.options())
+    result = stage(params, data, source, encoders, out, shared.options())
     lines = [table({**result["metrics"], **result["baselines"]})]
     for name, counts in result["confusion"]["counts"].items():
         used = sum(1 for row in counts if sum(row))

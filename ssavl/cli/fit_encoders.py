@@ -6,30 +6,31 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import Common, common, gan_option, out_option
+from ssavl.cli.gan import GanFlags, gan_options
+from ssavl.cli.options import Common, common, out_option
 
 
 @click.command("fit-encoders")
-@gan_option
+@gan_options
 @out_option("data/encoders")
 @click.option("--encoders", "which", help="both (SS-AVL), code (SS-AVL1) or noise (SS-AVL2).")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
 @click.option("--beta", type=float, help="Weight of every KL.")
 @common(trains=True)
 def fit_encoders(
-    shared: Common, gan: Path | None, out: Path, which: str | None, iterations: int | None, beta: float | None
+    shared: Common, gan: GanFlags, out: Path, which: str | None, iterations: int | None, beta: float | None
 ) -> None:
     """Fit encoders to a frozen generator, without data.
 
     The generator draws the images that its encoders learn from (Eqs. 25, 26; Eq. 27 where noise is all there is).
     """
     flags = {"fit-encoders.encoders": which, "fit-encoders.iterations": iterations, "beta": beta}
-    params = shared.load({**flags, "gan_ckpt": str(gan) if gan is not None else None})
-    gan = Path(params.gan_ckpt)
+    params = shared.load(flags)
+    source = gan.source(params.gan_ckpt)
     settings = {"seed": params.seed, "beta": params.beta, **params.fit_encoders.model_dump(mode="json")}
-    if shared.stops_here("fit-encoders", settings, {"gan": gan, "out": out}):
+    if shared.stops_here("fit-encoders", settings, {"gan": source.spec, "out": out}):
         return
     from ssavl.stages.fit_encoders import fit_encoders as stage
 
-    result = stage(params, gan, out, shared.options())
+    result = stage(params, source, out, shared.options())
     shared.report(result, f"{result['encoders']}: {result['model']}, {result['iterations']} iterations")

@@ -11,6 +11,7 @@ import click
 from ssavl import __version__
 from ssavl.cli.evaluate import evaluate
 from ssavl.cli.fit_encoders import fit_encoders
+from ssavl.cli.inspect import inspect
 from ssavl.cli.metrics import metrics
 from ssavl.cli.prepare_data import prepare_data
 from ssavl.cli.render import render, render_figures
@@ -55,5 +56,5 @@ def main() -> None:
     """
 
 
-for command in (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures, render, metrics):
+for command in (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures, render, inspect, metrics):
     main.add_command(command)

@@ -122,11 +122,6 @@ def data_option(default: str | None = "data/prepared") -> Callable[[Command], Co
     return click.option("--data", type=PATH, default=default, show_default=True, help="Folder of prepared images.")
 
 
-def gan_option(function: Command) -> Command:
-    """``--gan``: a generator; by default ``gan_ckpt`` of the parameters."""
-    return click.option("--gan", type=PATH, help="The generator.  [default: gan_ckpt of the parameters]")(function)
-
-
 def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> str:
     """Metrics as text: one line per metric, one column per model."""
     names = list(dict.fromkeys(key for row in rows.values() for key in row))

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ssavl.cli.options import PATH, Common, common, gan_option, out_option
+from ssavl.cli.gan import GanFlags, gan_options
+from ssavl.cli.options import PATH, Common, common, out_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,7 +27,7 @@ def _inputs(function: Command) -> Command:
             "--encoders", type=PATH, multiple=True,
             help="Encoders, a row or curve each; may be repeated.  [default: data/encoders, data/encoders-r, if there]",
         ),
-        gan_option,
+        gan_options,
     ):  # fmt: skip
         function = decorator(function)
     return function
@@ -35,7 +36,7 @@ def _inputs(function: Command) -> Command:
 @click.command("render-figures")
 @_inputs
 @common()
-def render_figures(shared: Common, gan: Path | None, encoders: tuple[Path, ...], data: Path | None, out: Path) -> None:
+def render_figures(shared: Common, gan: GanFlags, encoders: tuple[Path, ...], data: Path | None, out: Path) -> None:
     """Draw every figure that the parameters name."""
     _render(shared, None, gan, encoders, data, out, {}, ("code",))
 
@@ -52,7 +53,7 @@ def render_figures(shared: Common, gan: Path | None, encoders: tuple[Path, ...],
 def render(
     shared: Common,
     figure: str,
-    gan: Path | None,
+    gan: GanFlags,
     encoders: tuple[Path, ...],
     data: Path | None,
     out: Path,
@@ -69,25 +70,24 @@ def render(
 def _render(
     shared: Common,
     figures: list[str] | None,
-    gan: Path | None,
+    gan: GanFlags,
     encoders: tuple[Path, ...],
     data: Path | None,
     out: Path,
     flags: dict[str, Any],
     blocks: tuple[str, ...],
 ) -> None:
-    own = gan is None
-    params = shared.load({**flags, "gan_ckpt": str(gan) if gan is not None else None})
-    gan = Path(params.gan_ckpt)
+    params = shared.load(flags)
+    source = gan.source(params.gan_ckpt)
     wanted = figures or list(params.render_figures.figures)
-    if own:  # someone else's generator brings its own encoders and images, or none
+    if gan.gan is None:  # someone else's generator brings its own encoders and images, or none
         encoders = encoders or tuple(path for path in ENCODERS if path.is_dir())
         data = data or (DATA if DATA.is_dir() else None)
-    paths = {"gan": gan, "encoders": encoders, "data": data, "out": out}
+    paths = {"gan": source.spec, "encoders": encoders, "data": data, "out": out}
     settings = {"figures": wanted, **params.render_figures.model_dump(mode="json", exclude={"figures"})}
     if shared.stops_here("render-figures", settings, paths):
         return
     from ssavl.stages.render_figures import render as stage
 
-    files = [str(p) for p in stage(params, wanted, gan, encoders, data, out, shared.options(), blocks)]
+    files = [str(p) for p in stage(params, wanted, source, encoders, data, out, shared.options(), blocks)]
     shared.report({"figures": files}, "\n".join(files))

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out_option
+from ssavl.cli.gan import GanFlags, gan_options
+from ssavl.cli.options import PATH, Common, common, data_option, out_option
 
 
 @click.command("retrain-R")
-@gan_option
+@gan_options
 @click.option("--encoders", type=PATH, default="data/encoders", show_default=True, help="Encoders to start from.")
 @data_option()
 @out_option("data/encoders-r")
@@ -20,7 +21,7 @@ from ssavl.cli.options import PATH, Common, common, data_option, gan_option, out
 @common(trains=True)
 def retrain_r(
     shared: Common,
-    gan: Path | None,
+    gan: GanFlags,
     encoders: Path,
     data: Path,
     out: Path,
@@ -33,13 +34,15 @@ def retrain_r(
     Eq. 18, on generated images, or with --source real on the training images as an upper bound.
     """
     flags = {"retrain-R.source": source, "retrain-R.iterations": iterations, "beta": beta}
-    params = shared.load({**flags, "gan_ckpt": str(gan) if gan is not None else None})
-    gan = Path(params.gan_ckpt)
+    params = shared.load(flags)
+    generator = gan.source(params.gan_ckpt)
     settings = {"seed": params.seed, "beta": params.beta, **params.retrain_r.model_dump(mode="json")}
     needed = data if params.retrain_r.source == "real" else None
-    if shared.stops_here("retrain-R", settings, {"gan": gan, "encoders": encoders, "data": needed, "out": out}):
+    if shared.stops_here(
+        "retrain-R", settings, {"gan": generator.spec, "encoders": encoders, "data": needed, "out": out}
+    ):
         return
     from ssavl.stages.retrain_r import retrain_r as stage
 
-    result = stage(params, gan, encoders, needed, out, shared.options())
+    result = stage(params, generator, encoders, needed, out, shared.options())
     shared.report(result, f"{result['encoders']}: {result['model']}, {result['iterations']} iterations")

@@ -13,7 +13,7 @@ from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.files import locked, write_json
-from ssavl.generators import Generator, load_generator
+from ssavl.generators import Generator, GeneratorSource, load_generator
 from ssavl.inference import InferenceModel, check_fit, load_inference_model
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood import surrogates
@@ -28,7 +28,7 @@ KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255"
 
 
 def evaluate(
-    params: Params, data: Path, gan: Path, encoders: Sequence[Path], out: Path, options: Options
+    params: Params, data: Path, gan: GeneratorSource, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
     """Write ``metrics.json``, ``baselines.json`` and ``confusion.json``, and return the three.
 
@@ -42,7 +42,7 @@ def evaluate(
     prepared = read_prepared(data)
     generator = compute.place(load_generator(gan))
     if prepared.image_shape != tuple(generator.image_shape):
-        raise UserError(f"{gan} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
+        raise UserError(f"{gan.spec} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
     models: dict[str, InferenceModel] = {}
     for path in encoders:
         model = load_inference_model(path)

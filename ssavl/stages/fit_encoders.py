@@ -10,12 +10,14 @@ from typing import Any
 
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
-from ssavl.generators import Generator, load_generator
+from ssavl.generators import Generator, GeneratorSource, load_generator
+from ssavl.generators.inspection import inspect, require
 from ssavl.generators.own import load_training_encoders
 from ssavl.inference import InferenceModel, build_encoders
 from ssavl.latents import LatentSpace, Role
 from ssavl.methods.ssavl import fit_phases
 from ssavl.networks.encoder import Encoder
+from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import FitEncodersParams, Params
@@ -28,7 +30,7 @@ CODE: tuple[Role, ...] = ("code", "category")
 NOISE: tuple[Role, ...] = ("noise",)
 
 
-def fit_encoders(params: Params, gan: Path, out: Path, options: Options) -> dict[str, Any]:
+def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Options) -> dict[str, Any]:
     """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
 
     Raises:
@@ -38,11 +40,12 @@ def fit_encoders(params: Params, gan: Path, out: Path, options: Options) -> dict
     fit = params.fit_encoders
     compute = options.compute()
     generator = compute.place(load_generator(gan))
+    require(inspect(generator, params.seed), gan.spec)
     rng = seed_everything(params.seed, compute)
     model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]))
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
-    with workspace("fit-encoders", settings, {"gan": gan}, out, compute) as work:
+    with workspace("fit-encoders", settings | gan.settings(), gan.files(), out, compute) as work:
         modules = encoder_modules(model)
         run = Run(
             modules,
@@ -61,19 +64,19 @@ def fit_encoders(params: Params, gan: Path, out: Path, options: Options) -> dict
             probe=HeldOut(model, generator, likelihood, params.seed, compute),
         )
         run.train()
-        return leave_encoders(run, model, work, gan)
+        return leave_encoders(run, model, work, generator)
 
 
-def _encoders(fit: FitEncodersParams, generator: Generator, gan: Path) -> list[Encoder]:
+def _encoders(fit: FitEncodersParams, generator: Generator, gan: GeneratorSource) -> list[Encoder]:
     space = generator.latent_space
     wanted = [LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks]
     if fit.encoders != "both":
         roles = CODE if fit.encoders == "code" else NOISE
         wanted = [LatentSpace(blocks) for blocks in (space.of_role(*roles),) if blocks]
         if not wanted:
-            raise UserError(
-                f"{gan} has the latent space {space!r}: there is nothing for fit-encoders.encoders = {fit.encoders}"
-            )
-    left = {e.space: e for e in build_encoders(load_training_encoders(gan))} if fit.start_from == "gan" else {}
+            raise UserError(f"{gan.spec} has the latents {space!r}: there is nothing for encoders = {fit.encoders}")
+    left: dict[LatentSpace, Encoder] = {}
+    if fit.start_from == "gan" and isinstance(generator, ConvGenerator):
+        left = {e.space: e for e in build_encoders(load_training_encoders(gan.path))}
     shape = generator.image_shape
     return [left.get(s) or Encoder(Trunk(shape, fit.encoder.width, fit.encoder.features), s) for s in wanted]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ssavl.engine.run import LOG, Run, Schedule
+from ssavl.generators.inspection import weights_hash
 from ssavl.inference import InferenceModel, save_inference_model
 from ssavl.networks.encoder import Encoder
 from ssavl.params import FitParams
@@ -25,9 +27,9 @@ def fit_schedule(fit: FitParams, options: Options) -> Schedule:
     )
 
 
-def leave_encoders(run: Run, model: InferenceModel, work: Workspace, gan: Path) -> dict[str, Any]:
+def leave_encoders(run: Run, model: InferenceModel, work: Workspace, generator: nn.Module) -> dict[str, Any]:
     """Write ``encoders.pt`` and ``log.csv`` into the stage's folder, and return the summary."""
-    save_inference_model(work.out / "encoders.pt", model.cpu(), work.inputs[str(gan)])
+    save_inference_model(work.out / "encoders.pt", model.cpu(), weights_hash(generator))
     shutil.copyfile(work.scratch / LOG, work.out / LOG)
     work.record |= {"iterations": run.step, "resumed_from": run.resumed_from}
     return {"model": model.name, "encoders": str(work.out / "encoders.pt"), "iterations": run.step}

@@ -21,7 +21,7 @@ from ssavl.errors import UserError
 from ssavl.figures.curves import fit_curves, gan_curves
 from ssavl.figures.grid import image_grid, mosaic
 from ssavl.files import atomic, locked
-from ssavl.generators import Generator, load_generator
+from ssavl.generators import Generator, GeneratorSource, load_generator
 from ssavl.inference import InferenceModel, check_fit, load_inference_model
 from ssavl.latents import Block
 from ssavl.params import Params
@@ -85,7 +85,7 @@ Drawing = tuple[str, Figure | list[Tensor]]  # file stem, and a figure or the (R
 def render(
     params: Params,
     figures: Sequence[str],
-    gan: Path,
+    gan: GeneratorSource,
     encoders: Sequence[Path],
     data: Path | None,
     out: Path,
@@ -107,7 +107,7 @@ def render(
     compute = options.compute()
     generator = compute.place(load_generator(gan))
     models = {}
-    logs = {"gan": gan.parent / LOG}
+    logs = {"gan": gan.path.parent / LOG}
     for path in encoders:
         model = load_inference_model(path)
         check_fit(model, generator, path)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
-from ssavl.generators import load_generator
+from ssavl.generators import GeneratorSource, load_generator
 from ssavl.inference import check_fit, load_inference_model
 from ssavl.methods.ssavl import joint_phase
 from ssavl.objectives.likelihood import Likelihood
@@ -24,7 +24,7 @@ NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
 
 
 def retrain_r(
-    params: Params, gan: Path, encoders: Path, data: Path | None, out: Path, options: Options
+    params: Params, gan: GeneratorSource, encoders: Path, data: Path | None, out: Path, options: Options
 ) -> dict[str, Any]:
     """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
 
@@ -48,7 +48,7 @@ def retrain_r(
     compute.place(model).requires_grad_(True)
     rng = seed_everything(params.seed, compute)
     encoder_file = encoders / "encoders.pt" if encoders.is_dir() else encoders
-    inputs = {"gan": gan, "encoders": encoder_file}
+    inputs = {**gan.files(), "encoders": encoder_file}
     if fit.source == "real":
         if data is None:
             raise UserError("retrain-R.source = real needs --data, the folder of prepared data")
@@ -65,10 +65,10 @@ def retrain_r(
 
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"})
-    with workspace("retrain-R", settings, inputs, out, compute) as work:
+    with workspace("retrain-R", settings | gan.settings(), inputs, out, compute) as work:
         modules = encoder_modules(model)
         phase = joint_phase(model, tuple(modules), generator, images, likelihood, params.beta, fit.relaxation)
         probe = HeldOut(model, generator, likelihood, params.seed, compute)
         run = Run(modules, [phase], fit_schedule(fit, options), compute, rng, work.scratch, probe=probe)
         run.train()
-        return leave_encoders(run, model, work, gan)
+        return leave_encoders(run, model, work, generator)

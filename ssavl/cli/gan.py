@@ -1,0 +1,68 @@
+"""Naming a generator on the command line: what every row of "anyone's generator" needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ssavl.cli.options import PATH
+
+if TYPE_CHECKING:
+    from ssavl.generators.source import GeneratorSource
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class GanFlags:
+    """The values of the options that name and describe a generator."""
+
+    gan: str | None
+    weights: Path | None
+    gan_arg: tuple[str, ...]
+    trust: bool
+    key: str | None
+    latent_dim: int | None
+    latent_shape: str | None
+    prior: str | None
+    output_range: tuple[float, float] | None
+
+    def source(self, default: str) -> GeneratorSource:
+        """The generator meant: ``--gan``, or the parameters' ``gan_ckpt``."""
+        from ssavl.generators.source import from_flags
+
+        flags = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "gan"}
+        return from_flags(self.gan or default, **flags)
+
+
+def gan_options(function: Command) -> Command:
+    """Give a command the options; it receives them as one :class:`GanFlags` argument named ``gan``."""
+    decorators = (
+        click.option(
+            "--gan",
+            metavar="FILE|MODULE:FACTORY",
+            help="The generator: our generator.pt, a checkpoint, or code.  [default: gan_ckpt of the parameters]",
+        ),
+        click.option("--weights", type=PATH, help="Weights of what a factory makes (.safetensors, .pt, .pth)."),
+        click.option("--gan-arg", multiple=True, metavar="NAME=VALUE", help="Argument of a factory; may be repeated."),
+        click.option("--trust", is_flag=True, help="Allow torch.export and TorchScript files, which can execute code."),
+        click.option("--key", help="Where the weights are in a checkpoint, such as g_ema."),
+        click.option("--latent-dim", type=click.IntRange(1), help="Size of one latent vector."),
+        click.option("--latent-shape", metavar="N,N,...", help="Latents of one sample as the network takes them."),
+        click.option("--prior", type=click.Choice(["normal", "uniform"]), help="Of that latent vector."),
+        click.option("--output-range", type=float, nargs=2, metavar="LOW HIGH", help="Of the network's images."),
+    )
+
+    def wrapper(**values: Any) -> Any:
+        flags = GanFlags(**{field.name: values.pop(field.name) for field in fields(GanFlags)})
+        return function(gan=flags, **values)
+
+    wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
+    wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
+    for decorator in reversed(decorators):
+        wrapper = decorator(wrapper)
+    return wrapper  # type: ignore[return-value]

@@ -1,0 +1,113 @@
+"""Does a network behave as a generator must, before anything is fitted to it?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.errors import UserError
+from ssavl.generators.foreign import ForeignGenerator
+from ssavl.networks.generator import ConvGenerator
+
+SAMPLES = 64
+TOLERANCE = 1e-4  # of an image in [0, 1]: kernels differ by batch size, a BatchNorm in training mode by far more
+SLACK = 1e-3  # of the output range
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property: whether it holds, what was seen, and what to do when it does not."""
+
+    name: str
+    passed: bool
+    seen: str
+    remedy: str
+
+
+def weights_hash(network: nn.Module) -> str:
+    """SHA-256 over names, shapes and bytes of every parameter and buffer; sixteen digits of it."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        total.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()[:16]
+
+
+def inspect(generator: ConvGenerator | ForeignGenerator, seed: int = 0) -> list[Check]:
+    """Every check, on the device of the generator.
+
+    Args:
+        generator: frozen.
+        seed: of the latents.
+    """
+    space = generator.latent_space
+    device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    latents = space.sample(SAMPLES, torch.Generator(device).manual_seed(seed))
+    before = weights_hash(generator)
+    with torch.no_grad():
+        x, again, part = generator(latents), generator(latents), generator(latents[: SAMPLES // 4])
+    finite = bool(torch.isfinite(x).all())
+    checks = [
+        Check("finite", finite, f"{(~torch.isfinite(x)).sum().item()} values are not", "the weights are damaged"),
+    ]
+    if not finite:
+        return checks
+    low, high = x.min().item(), x.max().item()
+    noisy = (x - again).abs().max().item()
+    apart = (x[: SAMPLES // 4] - part).abs().max().item()
+    slope, differentiable = _slope(generator, latents)
+    spread = x.std(0).mean().item()
+    checks += [
+        Check(
+            "output range",
+            low >= -SLACK and high <= 1 + SLACK,
+            f"[{low:.3g}, {high:.3g}] after mapping {_range(generator)} to [0, 1]",
+            "set --output-range LOW HIGH",
+        ),
+        Check("same latents, same image", noisy <= TOLERANCE, f"differ by {noisy:.2g}", "fix its noise in a factory"),
+        Check(
+            "an image does not depend on its batch",
+            apart <= TOLERANCE or noisy > TOLERANCE,
+            f"differ by {apart:.2g}",
+            "it normalises over the batch: call .eval() in the factory",
+        ),
+        Check("diversity", spread > 1e-3, f"mean deviation of a pixel {spread:.3g}", "it makes one image: collapsed"),
+        Check(
+            "gradient to the latents",
+            differentiable and slope > 0,
+            f"mean norm {slope:.3g}" if differentiable else "none",
+            "the objective elbo needs one: make the network differentiable",
+        ),
+        Check("weights unchanged", weights_hash(generator) == before, f"sha256 {before}", "it changes when called"),
+    ]
+    return checks
+
+
+def require(checks: list[Check], source: str) -> None:
+    """Refuse a generator that fails a check.
+
+    Raises:
+        UserError: naming the first check that failed, what was seen and the remedy.
+    """
+    for check in checks:
+        if not check.passed:
+            raise UserError(f"{source} fails '{check.name}' ({check.seen}): {check.remedy}")
+
+
+def _slope(generator: ConvGenerator | ForeignGenerator, latents: Tensor) -> tuple[float, bool]:
+    z = latents.detach().clone().requires_grad_(True)
+    try:
+        x = generator(z)
+        if not x.requires_grad:
+            return 0.0, False
+        (gradient,) = torch.autograd.grad(x.square().sum(), z)
+    except RuntimeError:  # a network that cuts the graph, or an operator without a derivative
+        return 0.0, False
+    return gradient.norm(dim=1).mean().item(), True
+
+
+def _range(generator: ConvGenerator | ForeignGenerator) -> tuple[float, float]:
+    return generator.output_range if isinstance(generator, ForeignGenerator) else (0.0, 1.0)
