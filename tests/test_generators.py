@@ -1,0 +1,229 @@
+"""Anyone's generator: each way of holding one, each way in which one can be unfit."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ssavl.generators import GeneratorSource, load_generator
+from ssavl.generators.inspection import inspect, weights_hash
+from ssavl.inference import load_inference_model
+from tests import strangers
+from tests.conftest import invoke, tiny_overrides
+
+FIT = tiny_overrides(fit_encoders__iterations=2)
+
+
+def dcgan_state() -> dict[str, torch.Tensor]:
+    return strangers.trained(strangers.DCGAN()).state_dict()
+
+
+def bare_state_dict() -> list[str]:
+    torch.save(dcgan_state(), "netG.pth")
+    return ["--gan", "netG.pth"]
+
+
+def wrapped_state_dict() -> list[str]:
+    state = {f"module.{key}": value for key, value in dcgan_state().items()}
+    discriminator = nn.Sequential(nn.Conv2d(3, 4, 4, 2, 1), nn.Conv2d(4, 8, 4, 2, 1)).state_dict()
+    torch.save({"epoch": 3, "netG": state, "netD": discriminator, "optimizer": {"state": {}}}, "ckpt.pt")
+    return ["--gan", "ckpt.pt"]
+
+
+def averaged_copy() -> list[str]:
+    torch.save({"g": strangers.DCGAN().state_dict(), "g_ema": dcgan_state()}, "ckpt.pt")
+    return ["--gan", "ckpt.pt", "--key", "g_ema"]
+
+
+def safetensors() -> list[str]:
+    save_file(dcgan_state(), "netG.safetensors")
+    return ["--gan", "netG.safetensors"]
+
+
+def factory_and_weights() -> list[str]:
+    strangers.write_code(Path())
+    torch.save(strangers.trained(strangers.DCGAN(nz=9)).state_dict(), "w.pth")
+    return ["--gan", "code.py:make", "--gan-arg", "kind=DCGAN", "--gan-arg", "nz=9", "--weights", "w.pth"]
+
+
+def uniform_prior() -> list[str]:
+    strangers.write_code(Path())
+    return ["--gan", "code.py:make", "--latent-dim", "7", "--prior", "uniform"]
+
+
+def class_conditional() -> list[str]:
+    strangers.write_code(Path())
+    Path("code.gan.yaml").write_text(
+        "latents:\n- {dim: 5}\n- {role: category, prior: categorical, dim: 3}\nseparate: true\noutput_range: [0, 1]\n"
+    )
+    return ["--gan", "code.py:make", "--gan-arg", "kind=Conditional"]
+
+
+def exported() -> list[str]:
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    network = strangers.trained(strangers.MLP())
+    torch.export.save(torch.export.export(network, (torch.randn(3, 7),), dynamic_shapes=({0: batch},)), "model.pt2")
+    return ["--gan", "model.pt2", "--trust", "--latent-dim", "7"]
+
+
+def torchscript() -> list[str]:
+    torch.jit.trace(strangers.trained(strangers.DCGAN()), torch.randn(2, 6, 1, 1)).save("model.ts")
+    return ["--gan", "model.ts", "--trust", "--latent-dim", "6"]
+
+
+HOLDINGS: list[Callable[[], list[str]]] = [
+    bare_state_dict,
+    wrapped_state_dict,
+    averaged_copy,
+    safetensors,
+    factory_and_weights,
+    uniform_prior,
+    class_conditional,
+    exported,
+    torchscript,
+]
+
+
+@pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.__name__)
+def test_every_way_of_holding_a_generator_is_inspected_fitted_and_drawn(holding: Callable[[], list[str]]) -> None:
+    flags = holding()
+    result = invoke("inspect", *flags, "--json", "--out", "look")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["kind"] == "foreign"
+    assert all(check["passed"] for check in report["checks"])
+    assert Path("look/samples.png").exists()
+    result = invoke("fit-encoders", *flags, "--out", "encoders", *FIT)
+    assert result.exit_code == 0, result.output
+    model = load_inference_model(Path("encoders"))
+    assert model.image_shape == tuple(report["images"])
+    result = invoke("render", "reconstructions", *flags, "--encoders", "encoders", *FIT)
+    assert result.exit_code == 0, result.output
+
+
+def test_an_inferred_dcgan_is_the_network_that_was_saved() -> None:
+    bare_state_dict()
+    generator = load_generator(GeneratorSource("netG.pth"))
+    z = torch.randn(5, 6)
+    expected = (strangers.trained(strangers.DCGAN())(z.view(5, 6, 1, 1)) + 1) / 2
+    assert torch.allclose(generator(z), expected, atol=1e-6)
+    assert generator.latent_space.dim == 6
+    assert generator.image_shape == (3, 32, 32)
+
+
+def test_a_description_written_by_inspect_is_read_again() -> None:
+    strangers.write_code(Path())
+    flags = ["--gan", "code.py:make", "--latent-dim", "7", "--prior", "uniform"]
+    assert invoke("inspect", *flags, "--write").exit_code == 0
+    generator = load_generator(GeneratorSource("code.py:make"))
+    assert generator.latent_space.blocks[0].prior == "uniform"
+    Path("code.gan.yaml").write_text("latent: 3\n")
+    result = invoke("inspect", "--gan", "code.py:make")
+    assert result.exit_code == 1
+    assert "code.gan.yaml: unknown parameter 'latent'; did you mean 'latents'" in result.stderr
+
+
+def test_fitting_changes_nothing_of_a_foreign_generator() -> None:
+    generator = load_generator(GeneratorSource(bare_state_dict()[1]))
+    before = weights_hash(generator)
+    assert all(check.passed for check in inspect(generator))
+    assert weights_hash(generator) == before
+    content = Path("netG.pth").read_bytes()
+    assert invoke("fit-encoders", "--gan", "netG.pth", *FIT).exit_code == 0
+    assert Path("netG.pth").read_bytes() == content
+
+
+UNFIT = {
+    "code.py:Batchy": "its batch",
+    "code.py:Noisy": "same latents, same image",
+    "code.py:Broken": "finite",
+    "code.py:Grey": "output range",
+    "code.py:Cut": "gradient",
+    "code.py:Constant": "diversity",
+    "code.py:Signal": "images",
+    "code.py:nothing": "has no nothing",
+    "nowhere.py:make": "nowhere.py does not exist",
+    "no.such.package:make": "cannot be imported",
+}
+
+
+@pytest.mark.parametrize("spec", UNFIT)
+def test_an_unfit_generator_is_refused_in_one_line(spec: str) -> None:
+    strangers.write_code(Path())
+    size = "4" if spec.endswith("Signal") else "7"
+    for command in ("inspect", "fit-encoders"):
+        result = invoke(command, "--gan", spec, "--latent-dim", size, *FIT)
+        assert result.exit_code == 1, result.output
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert UNFIT[spec] in result.stderr
+    assert not Path("data").exists()
+
+
+def test_flags_mend_what_flags_can_mend() -> None:
+    strangers.write_code(Path())
+    result = invoke("inspect", "--gan", "code.py:Grey", "--latent-dim", "7", "--output-range", "0", "255")
+    assert result.exit_code == 0, result.output
+    result = invoke("inspect", "--gan", "code.py:make", "--latent-dim", "8")
+    assert result.exit_code == 1
+    assert "set --latent-dim or --latent-shape" in result.stderr
+    for flags, message in (
+        (["--gan-arg", "kind"], "name=value"),
+        (["--prior", "normal"], "--prior needs --latent-dim"),
+        (["--latent-dim", "7", "--latent-shape", "2,2"], "does not hold the 7 numbers"),
+        (["--latent-dim", "7", "--output-range", "1", "0"], "is empty"),
+        (["--gan-arg", "king=MLP"], "--gan-arg"),
+    ):
+        result = invoke("inspect", "--gan", "code.py:make", *flags)
+        assert result.exit_code == 1
+        assert message in result.stderr
+
+
+def test_checkpoints_that_do_not_say_enough() -> None:
+    torch.save({"g": dcgan_state(), "g_ema": dcgan_state()}, "two.pt")
+    torch.save(strangers.MLP().state_dict(), "mlp.pt")
+    for flags, message in (
+        (["--gan", "two.pt"], "choose one with --key 'g' or 'g_ema'"),
+        (["--gan", "two.pt", "--key", "h"], "no weights under --key h"),
+        (["--gan", "mlp.pt"], "--gan file.py:factory"),
+    ):
+        result = invoke("inspect", *flags)
+        assert result.exit_code == 1
+        assert message in result.stderr
+
+
+class Attack:
+    """Creates a file when it is unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("owned"),)
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.pkl", "pickled-module.pt"])
+def test_pickles_that_run_code_are_refused_and_do_not_run(name: str) -> None:
+    if name == "a.pkl":
+        Path(name).write_bytes(pickle.dumps({"G": Attack()}))
+    elif name == "pickled-module.pt":
+        torch.save(strangers.MLP(), name)
+    else:
+        torch.save({"state": Attack()}, name)
+    for command in ("inspect", "fit-encoders"):
+        result = invoke(command, "--gan", name)
+        assert result.exit_code == 1
+        assert "could execute code" in result.stderr
+        assert "--gan file.py:factory" in result.stderr
+    assert not Path("owned").exists()
+
+
+@pytest.mark.parametrize("holding", [exported, torchscript], ids=lambda holding: holding.__name__)
+def test_files_whose_loader_can_execute_code_need_trust(holding: Callable[[], list[str]]) -> None:
+    flags = [flag for flag in holding() if flag != "--trust"]
+    result = invoke("inspect", *flags)
+    assert result.exit_code == 1
+    assert "add --trust" in result.stderr
