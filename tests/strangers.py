@@ -62,7 +62,7 @@ def trained(network: nn.Module) -> nn.Module:
         if parameter.ndim > 1:
             nn.init.normal_(parameter, 0, 0.3)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
             nn.init.uniform_(module.running_mean, -0.1, 0.1)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
     return network.eval()

@@ -13,7 +13,7 @@ import torch
 
 from ssavl.engine.log import read_log
 from ssavl.files import load_checkpoint
-from ssavl.generators import load_generator
+from ssavl.generators import GeneratorSource, load_generator
 from ssavl.inference import load_inference_model
 from ssavl.params import FIGURES
 from tests.conftest import image_folder, invoke, tiny_overrides
@@ -53,7 +53,7 @@ def test_the_generator_object_is_bit_equal_after_fitting(data: Path, monkeypatch
     """The tensors that the run used, parameters and buffers, not only the file they came from."""
     from ssavl.stages import fit_encoders as stage
 
-    generator = load_generator(data / "gan/generator.pt")
+    generator = load_generator(GeneratorSource(str(data / "gan/generator.pt")))
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     monkeypatch.setattr(stage, "load_generator", lambda path: generator)
     assert invoke("fit-encoders", *tiny_overrides()).exit_code == 0
@@ -106,7 +106,7 @@ def test_the_pipeline_at_other_sizes(size: int, channels: int) -> None:
     for command in ("prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"):
         result = invoke(command, *overrides)
         assert result.exit_code == 0, result.output
-    assert load_generator(Path("data/gan/generator.pt")).image_shape == (channels, size, size)
+    assert load_generator(GeneratorSource("data/gan/generator.pt")).image_shape == (channels, size, size)
 
 
 @pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
@@ -116,7 +116,7 @@ def test_every_stage_runs_in_bf16(data: Path, schedule: str) -> None:
         result = invoke(command, "--precision", "bf16", *overrides)
         assert result.exit_code == 0, result.output
     assert json.loads((data / "gan/run.json").read_text())["precision"] == "bf16"
-    generator = load_generator(data / "gan/generator.pt")
+    generator = load_generator(GeneratorSource(str(data / "gan/generator.pt")))
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in generator.state_dict().values())
 
 
