@@ -185,6 +185,19 @@ def test_flags_mend_what_flags_can_mend() -> None:
         assert message in result.stderr
 
 
+def test_sizes_that_no_encoder_reads_and_figures_of_blocks_that_are_not_there() -> None:
+    strangers.write_code(Path())
+    flags = ["--gan", "code.py:make", "--latent-dim", "7"]
+    result = invoke("fit-encoders", *flags, "--gan-arg", "side=30", *FIT)
+    assert result.exit_code == 1
+    assert "no encoder fits code.py:make: no network makes images of 30 pixels" in result.stderr
+    for figure in ("categories", "traversal"):
+        result = invoke("render", figure, *flags)
+        assert result.exit_code == 1
+        assert "nothing to draw" in result.stderr
+    assert invoke("render", "traversal", "--block", "noise", *flags).exit_code == 0
+
+
 def test_checkpoints_that_do_not_say_enough() -> None:
     torch.save({"g": dcgan_state(), "g_ema": dcgan_state()}, "two.pt")
     torch.save(strangers.MLP().state_dict(), "mlp.pt")

@@ -34,7 +34,8 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
     """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
 
     Raises:
-        UserError: a generator that cannot be read, an encoder for blocks that it has not, a loss that is not finite.
+        UserError: a generator that cannot be read or is unfit, images that no encoder here can read, an encoder for
+            blocks that the generator has not, a loss that is not finite.
         Interrupted: a signal; the same command continues.
     """
     fit = params.fit_encoders
@@ -42,7 +43,10 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
     generator = compute.place(load_generator(gan))
     require(inspect(generator, params.seed), gan.spec)
     rng = seed_everything(params.seed, compute)
-    model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]))
+    try:
+        model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]))
+    except ValueError as error:
+        raise UserError(f"no encoder fits {gan.spec}: {error}") from None
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
     with workspace("fit-encoders", settings | gan.settings(), gan.files(), out, compute) as work:

@@ -122,6 +122,11 @@ def render(
     paths = []
     with torch.no_grad():
         drawings = [drawing for name in figures for drawing in FIGURE_MAKERS[name](scene)]
+    if not drawings:
+        space = generator.latent_space
+        raise UserError(
+            f"{', '.join(figures)}: nothing to draw from the latents {space!r}; for a traversal, try --block"
+        )
     with locked(out):
         for stem, drawing in drawings:
             paths.append(_write(out, stem, drawing))
