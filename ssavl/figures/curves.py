@@ -30,7 +30,7 @@ def fit_curves(logs: Mapping[str, Table]) -> Figure:
     Args:
         logs: the log of each model by its name; columns that a log lacks are left out.
     """
-    figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")
     for axes, (title, columns) in zip(figure.subplots(1, 2), PANELS, strict=True):
         for index, (model, log) in enumerate(logs.items()):
             for column in columns:
@@ -41,7 +41,7 @@ def fit_curves(logs: Mapping[str, Table]) -> Figure:
         axes.set_xlabel("iteration", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))  # below: it hides no curve
     return figure
 
 
