@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,6 +232,16 @@ def test_pickles_that_run_code_are_refused_and_do_not_run(name: str) -> None:
         assert result.exit_code == 1
         assert "could execute code" in result.stderr
         assert "--gan file.py:factory" in result.stderr
+    assert not Path("owned").exists()
+
+
+def test_a_pickle_inside_an_archive_is_not_reached_without_trust() -> None:
+    with zipfile.ZipFile("a.pt2", "w") as archive:
+        archive.writestr("a/archive_format", "pt2")
+        archive.writestr("a/data/weights/weights.pt", pickle.dumps(Attack()))
+    result = invoke("inspect", "--gan", "a.pt2")
+    assert result.exit_code == 1
+    assert "add --trust" in result.stderr
     assert not Path("owned").exists()
 
 

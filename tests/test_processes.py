@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def train_command(out: str) -> list[str]:
-    overrides = tiny_overrides(train_gan__iterations=400)
+    overrides = tiny_overrides(train_gan__iterations=800)
     return [sys.executable, "-m", "ssavl", "train-gan", "--out", out, "--checkpoint-seconds", "0.2", *overrides]
 
 
