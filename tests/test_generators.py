@@ -219,6 +219,22 @@ class Attack:
         return Path.touch, (Path("owned"),)
 
 
+@pytest.mark.parametrize("content", [b"", b"hello world\n", bytes(range(256)) * 8])
+def test_files_that_are_no_checkpoint_say_so(content: bytes) -> None:
+    Path("a.pt").write_bytes(content)
+    result = invoke("inspect", "--gan", "a.pt")
+    assert result.exit_code == 1
+    assert "no checkpoint" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_factory_imports_its_neighbours() -> None:
+    Path("code").mkdir()
+    strangers.write_code(Path("code")).rename("code/neighbour.py")
+    Path("code/entry.py").write_text("from neighbour import make\n")
+    assert invoke("inspect", "--gan", "code/entry.py:make", "--latent-dim", "7").exit_code == 0
+
+
 @pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.pkl", "pickled-module.pt"])
 def test_pickles_that_run_code_are_refused_and_do_not_run(name: str) -> None:
     if name == "a.pkl":
@@ -231,6 +247,7 @@ def test_pickles_that_run_code_are_refused_and_do_not_run(name: str) -> None:
         result = invoke(command, "--gan", name)
         assert result.exit_code == 1
         assert "could execute code" in result.stderr
+        assert name != "pickled-module.pt" or "a pickled tests.strangers.MLP" in result.stderr
         assert "--gan file.py:factory" in result.stderr
     assert not Path("owned").exists()
 

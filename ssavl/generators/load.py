@@ -90,9 +90,9 @@ def _read_weights(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)|global: ([\w.]+)|[Cc]lass ([\w.]+)", str(error))
-        what = f"a pickled {next(filter(None, named.groups()))}" if named else "a pickle of more than weights"
-        raise UserError(f"{path} holds {what}, and reading it could execute code: {WAY_OUT}") from None
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"holds a pickled {named.group(1)}" if named else "is no checkpoint, or a pickle of more than weights"
+        raise UserError(f"{path} {what}, and reading it could execute code: {WAY_OUT}") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read ({_first_line(error)}): it is cut short or no checkpoint") from None
 
@@ -154,6 +154,7 @@ def _import(name: str) -> Any:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
+        sys.path.insert(0, str(Path(name).resolve().parent))  # so that it can import its neighbours, as a script can
         spec.loader.exec_module(module)
         return module
     except ImportError as error:
