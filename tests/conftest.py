@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +104,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         os.chdir(here)
     return root / "data"
+
+
+@pytest.fixture
+def data(study: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny study in the working folder."""
+    shutil.copytree(study, tmp_path / "data")
+    return tmp_path / "data"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +11,6 @@ import pytest
 
 from ssavl.files import locked
 from tests.conftest import image_folder, invoke, tiny_overrides
-
-
-@pytest.fixture
-def data(study: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny study in the working folder."""
-    shutil.copytree(study, tmp_path / "data")
-    return tmp_path / "data"
 
 
 def snapshot() -> dict[str, bytes]:

@@ -25,13 +25,6 @@ KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "ll", "ll_
 )
 
 
-@pytest.fixture
-def data(study: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny study in the working folder."""
-    shutil.copytree(study, tmp_path / "data")
-    return tmp_path / "data"
-
-
 def test_fitting_needs_no_data_and_gives_the_same_bytes_without_it(data: Path) -> None:
     shutil.rmtree(data / "prepared")
     result = invoke("fit-encoders", "--out", "again", *tiny_overrides())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ssavl.cli.options import PATH
+from ssavl.cli.options import PATH, gathered
 
 if TYPE_CHECKING:
     from ssavl.generators.source import GeneratorSource
@@ -57,12 +57,4 @@ def gan_options(function: Command) -> Command:
         click.option("--output-range", type=float, nargs=2, metavar="LOW HIGH", help="Of the network's images."),
     )
 
-    def wrapper(**values: Any) -> Any:
-        flags = GanFlags(**{field.name: values.pop(field.name) for field in fields(GanFlags)})
-        return function(gan=flags, **values)
-
-    wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-    wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
-    for decorator in reversed(decorators):
-        wrapper = decorator(wrapper)
-    return wrapper  # type: ignore[return-value]
+    return gathered(GanFlags, "gan", decorators)(function)

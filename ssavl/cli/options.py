@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,7 +65,7 @@ class Common:
 
 
 def common(*, computes: bool = True, trains: bool = False) -> Callable[[Command], Command]:
-    """Give a command the shared options; it receives them as one :class:`Common` first argument.
+    """Give a command the shared options; it receives them as one :class:`Common`, ``shared``.
 
     Args:
         computes: whether it runs networks, so that device and precision make sense.
@@ -98,10 +98,18 @@ def common(*, computes: bool = True, trains: bool = False) -> Callable[[Command]
         click.option("--dry-run", is_flag=True, help="Check the parameters, say what would run, write nothing."),
     ]
 
+    return gathered(Common, "shared", decorators)
+
+
+def gathered(
+    into: type[Any], argument: str, decorators: Sequence[Callable[[Any], Any]]
+) -> Callable[[Command], Command]:
+    """Give a command some options; it receives them as one ``into`` dataclass in the keyword ``argument``."""
+
     def decorate(function: Command) -> Command:
         def wrapper(**values: Any) -> Any:
-            shared = {field.name: values.pop(field.name) for field in fields(Common) if field.name in values}
-            return function(Common(**shared), **values)
+            taken = {field.name: values.pop(field.name) for field in fields(into) if field.name in values}
+            return function(**{argument: into(**taken)}, **values)
 
         wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
         wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
