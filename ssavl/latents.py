@@ -6,8 +6,10 @@ A generator's input is one flat tensor of shape ``(B, D)``, the concatenation of
 .. math:: z \sim \mathcal N(0, I), \qquad c \sim U(-1, 1)^n \text{ or } \mathcal N(0, I), \qquad
           d \sim \mathrm{Cat}(K, 1/K).
 
-A uniform block is the image of a Gaussian, :math:`c = \mathrm{erf}(u / \sqrt 2)` with :math:`u \sim \mathcal N(0, 1)`,
-so a posterior that is Gaussian in :math:`u` has a closed-form divergence from the prior in :math:`c` as well.
+Every block but a category is the image of a Gaussian *base variable* :math:`u \sim \mathcal N(0, I)`: the identity
+for a normal prior, :math:`\mathrm{erf}(u / \sqrt 2)` for a uniform one, :math:`\Phi^{-1}` of a squeezed :math:`\Phi(u)`
+for a truncated one, :math:`\sqrt n\, u / \lVert u \rVert` for a sphere. Posteriors are Gaussian in base space, so every
+divergence from the prior is closed-form whatever the prior.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ from torch.distributions import (
     OneHotCategorical,
     RelaxedOneHotCategorical,
     Transform,
-    TransformedDistribution,
     constraints,
     kl_divergence,
 )
 
 Role = Literal["noise", "code", "category"]
-Prior = Literal["normal", "uniform", "categorical"]
+Prior = Literal["normal", "uniform", "truncated-normal", "sphere", "categorical"]
 
+TRUNCATION = 2.0  # of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
 TEMPERATURE = 0.67  # Gumbel-softmax (Eq. 10); the value of Jang et al. 2017 for ten categories
 LOG_VARIANCE = (-12.0, 6.0)  # bounds on an encoder's log-variance: outside, float32 densities overflow
 
@@ -64,6 +66,37 @@ class ErfTransform(Transform):
         return 0.5 * math.log(2 / math.pi) - 0.5 * x.square()
 
 
+class TruncationTransform(Transform):
+    r"""The bijection :math:`\Phi^{-1}(\Phi(-t) + (2 \Phi(t) - 1) \Phi(u))` from the line onto (-t, t): N(0, 1) cut."""
+
+    domain = constraints.real
+    codomain = constraints.interval(-TRUNCATION, TRUNCATION)
+    bijective = True
+    sign = +1
+
+    _mass = math.erf(TRUNCATION / math.sqrt(2))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TruncationTransform)
+
+    def __hash__(self) -> int:
+        return hash(TruncationTransform)
+
+    # In erf rather than Phi: both are odd, so neither tail loses digits to 1 - tiny.
+    def _call(self, x: Tensor) -> Tensor:
+        return math.sqrt(2) * torch.erfinv(self._mass * torch.erf(x / math.sqrt(2)))
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        inside = 1 - torch.finfo(y.dtype).eps
+        return math.sqrt(2) * torch.erfinv((torch.erf(y / math.sqrt(2)) / self._mass).clamp(-inside, inside))
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return math.log(self._mass) - 0.5 * x.square() + 0.5 * y.square()
+
+
+BIJECTIONS: dict[str, Transform] = {"uniform": ErfTransform(), "truncated-normal": TruncationTransform()}
+
+
 @dataclass(frozen=True)
 class Block:
     """One block of a latent space.
@@ -71,7 +104,8 @@ class Block:
     Args:
         name: unique within its space; also the suffix of its KL term (``kl_noise``).
         role: what the block is for: ``noise`` z, ``code`` c or ``category`` d.
-        prior: ``normal``, ``uniform`` on (-1, 1), or ``categorical`` (one-hot, equal weights).
+        prior: ``normal``, ``uniform`` on (-1, 1), ``truncated-normal`` (at 2), ``sphere`` (uniform on the sphere of
+            radius sqrt(dim), as ProGAN and StyleGAN normalise), or ``categorical`` (one-hot, equal weights).
         dim: number of dimensions; for a categorical block the number of categories K.
 
     Raises:
@@ -86,15 +120,24 @@ class Block:
     def __post_init__(self) -> None:
         if (self.role == "category") != (self.prior == "categorical"):
             raise ValueError(f"block '{self.name}': role '{self.role}' cannot have the prior '{self.prior}'")
-        if self.dim < (2 if self.role == "category" else 1):
+        if self.dim < (2 if self.role == "category" or self.prior == "sphere" else 1):
             raise ValueError(f"block '{self.name}': {self.dim} dimensions are too few for a {self.role}")
 
     @property
     def entropy(self) -> float:
-        """Entropy of the prior in nats; the constant H(u) of L_MI (Eq. 21)."""
-        if self.prior == "categorical":
-            return math.log(self.dim)
-        return self.dim * (math.log(2) if self.prior == "uniform" else 0.5 * math.log(2 * math.pi * math.e))
+        """Entropy of the prior in nats, of a sphere its base variable's; the constant H(u) of L_MI (Eq. 21)."""
+        gaussian = 0.5 * math.log(2 * math.pi * math.e)
+        match self.prior:
+            case "categorical":
+                return math.log(self.dim)
+            case "uniform":
+                return self.dim * math.log(2)
+            case "truncated-normal":
+                mass = math.erf(TRUNCATION / math.sqrt(2))
+                density = math.exp(-0.5 * TRUNCATION**2) / math.sqrt(2 * math.pi)
+                return self.dim * (gaussian + math.log(mass) - TRUNCATION * density / mass)
+            case _:
+                return self.dim * gaussian
 
     @property
     def parameter_size(self) -> int:
@@ -102,14 +145,28 @@ class Block:
         return self.dim if self.prior == "categorical" else 2 * self.dim
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        """The distribution with these parameters, shape ``(B, parameter_size)``, over points of shape ``(B, dim)``."""
+        """The distribution in base space with these parameters, shape ``(B, parameter_size)``, over ``(B, dim)``."""
         if self.prior == "categorical":
             return OneHotCategorical(logits=parameters, validate_args=False)
         mean, log_variance = parameters.chunk(2, dim=-1)
-        gaussian = Normal(mean, (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp(), validate_args=False)
-        if self.prior == "uniform":
-            return Independent(TransformedDistribution(gaussian, ErfTransform(), validate_args=False), 1)
-        return Independent(gaussian, 1)
+        deviation = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
+        return Independent(Normal(mean, deviation, validate_args=False), 1)
+
+    def from_base(self, base: Tensor) -> Tensor:
+        """Points ``(..., dim)`` of base space as latents; the identity for a normal or categorical block."""
+        if self.prior == "sphere":
+            return math.sqrt(self.dim) * torch.nn.functional.normalize(base, dim=-1)
+        return BIJECTIONS[self.prior](base) if self.prior in BIJECTIONS else base
+
+    def to_base(self, values: Tensor) -> Tensor:
+        """Latents ``(..., dim)`` in base space; a point of a sphere stands for its whole ray."""
+        return BIJECTIONS[self.prior].inv(values) if self.prior in BIJECTIONS else values
+
+    def log_jacobian(self, base: Tensor, values: Tensor) -> Tensor | float:
+        """Log-volume change of :meth:`from_base` in nats, ``(..., dim)``; 0 where it is no bijection of the line."""
+        if self.prior not in BIJECTIONS:
+            return 0.0
+        return BIJECTIONS[self.prior].log_abs_det_jacobian(base, values)
 
 
 class LatentSpace:
@@ -176,6 +233,16 @@ class LatentSpace:
         """The inverse of :meth:`split`: flat latents of shape ``(B, dim)``. Blocks of other spaces are ignored."""
         return torch.cat([parts[block.name] for block in self.blocks], dim=-1)
 
+    def from_base(self, base: Tensor) -> Tensor:
+        """Points ``(..., dim)`` of base space as latents."""
+        parts = self.split(base)
+        return torch.cat([block.from_base(parts[block.name]) for block in self.blocks], dim=-1)
+
+    def to_base(self, latents: Tensor) -> Tensor:
+        """Latents ``(..., dim)`` in base space, where the prior of every block but a category is N(0, I)."""
+        parts = self.split(latents)
+        return torch.cat([block.to_base(parts[block.name]) for block in self.blocks], dim=-1)
+
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """``(n, dim)`` draws from the prior, on the generator's device."""
         parts = []
@@ -184,8 +251,7 @@ class LatentSpace:
                 index = torch.randint(block.dim, (n,), generator=rng, device=rng.device)
                 parts.append(torch.nn.functional.one_hot(index, block.dim).float())
             else:
-                base = torch.randn(n, block.dim, generator=rng, device=rng.device)
-                parts.append(ErfTransform()(base) if block.prior == "uniform" else base)
+                parts.append(block.from_base(torch.randn(n, block.dim, generator=rng, device=rng.device)))
         return torch.cat(parts, dim=-1)
 
     def prior(self, device: torch.device | str = "cpu") -> Posterior:
@@ -200,7 +266,11 @@ class LatentSpace:
 
 
 class Posterior:
-    """A product of independent distributions, one per block of a space."""
+    """A product of independent distributions, one per block of a space, Gaussian in base space or categorical.
+
+    Attributes:
+        blocks: the distributions in base space, by name.
+    """
 
     def __init__(self, space: LatentSpace, blocks: dict[str, Distribution], device: torch.device) -> None:
         self.space = space
@@ -226,28 +296,26 @@ class Posterior:
                     soft = hard + soft - soft.detach()
                 parts.append(soft)
             else:
-                parts.append(distribution.rsample())
+                parts.append(block.from_base(distribution.rsample()))
         return torch.cat(parts, dim=-1)
 
     @torch.no_grad()
     def sample(self) -> Tensor:
         """A draw of shape ``(B, dim)`` from the distribution itself: categories are exactly one-hot."""
-        return torch.cat([self.blocks[block.name].sample() for block in self.space.blocks], dim=-1)
+        return torch.cat([b.from_base(self.blocks[b.name].sample()) for b in self.space.blocks], dim=-1)
 
     @property
     def mode(self) -> Tensor:
-        """The most probable point, shape ``(B, dim)``; of a uniform block the image of the Gaussian's mode."""
-        parts = []
-        for block in self.space.blocks:
-            distribution = self.blocks[block.name]
-            if block.prior == "uniform":
-                assert isinstance(distribution, Independent)
-                inner = distribution.base_dist
-                assert isinstance(inner, TransformedDistribution)
-                parts.append(ErfTransform()(inner.base_dist.mode))
-            else:
-                parts.append(distribution.mode)
-        return torch.cat(parts, dim=-1)
+        """Latents ``(B, dim)`` at the mode in base space."""
+        return torch.cat([block.from_base(self.blocks[block.name].mode) for block in self.space.blocks], dim=-1)
+
+    def gaussian(self, name: str) -> Normal:
+        """A continuous block's Gaussian in base space, over single dimensions ``(B, dim)``."""
+        distribution = self.blocks[name]
+        assert isinstance(distribution, Independent)
+        normal = distribution.base_dist
+        assert isinstance(normal, Normal)
+        return normal
 
     def probabilities(self, name: str) -> Tensor:
         """Probabilities ``(B, K)`` of a categorical block."""
@@ -256,9 +324,22 @@ class Posterior:
         return distribution.probs
 
     def log_prob(self, latents: Tensor) -> dict[str, Tensor]:
-        """Log-density in nats of each block's part of the flat ``latents``, shape ``(B,)`` each."""
+        """Log-density in nats of each block's part of the flat ``latents``, shape ``(B,)`` each.
+
+        On a sphere it is the base variable's density at the point itself, because that of a projected Gaussian has no
+        closed form.
+        """
         parts = self.space.split(latents)
-        return {name: distribution.log_prob(parts[name]) for name, distribution in self.blocks.items()}
+        result = {}
+        for block in self.space.blocks:
+            values = parts[block.name]
+            if block.prior == "categorical":
+                result[block.name] = self.blocks[block.name].log_prob(values)
+            else:
+                base = block.to_base(values)
+                densities = self.gaussian(block.name).log_prob(base) - block.log_jacobian(base, values)
+                result[block.name] = densities.sum(-1)
+        return result
 
     def kl(self) -> dict[str, Tensor]:
         """Closed-form Kullback-Leibler divergence in nats from the prior, per block, shape ``(B,)`` each."""

@@ -5,20 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssavl.latents import Block, ErfTransform, LatentSpace
+from ssavl.latents import BIJECTIONS, TRUNCATION, Block, LatentSpace
 
-EDGE = 0.999  # where a walk along a uniform code ends: +-1 itself is infinitely far in the base variable
+EDGE = 0.999  # of the way to the border: a bounded prior's border itself is infinitely far in the base variable
+LIMITS = {"normal": 3.0, "sphere": 3.0, "uniform": 1.0, "truncated-normal": TRUNCATION}  # of a walk, from minus to plus
 
 
 def values(block: Block, steps: int) -> Tensor:
-    """Where a traversal of one dimension stops, ``(steps,)``: -1 to 1 for a uniform block, -3 to 3 for a normal one.
+    """Where a traversal of one dimension stops, ``(steps,)``: -3 to 3, or from border to border of a bounded prior.
 
     Raises:
         ValueError: a categorical block.
     """
     if block.prior == "categorical":
         raise ValueError(f"block '{block.name}' is a category: it has values, not a line to walk along")
-    limit = EDGE if block.prior == "uniform" else 3.0
+    limit = LIMITS[block.prior] * (EDGE if block.prior in BIJECTIONS else 1.0)
     return torch.linspace(-limit, limit, steps)
 
 
@@ -31,14 +32,17 @@ def traverse(latents: Tensor, space: LatentSpace, block: Block, dimension: int, 
             break
         start += other.dim
     walked[:, :, start + dimension] = values(block, steps).to(latents)
+    if block.prior == "sphere":  # the other dimensions shrink, so that the walk stays on it
+        part = slice(start, start + block.dim)
+        walked[:, :, part] = block.from_base(walked[:, :, part])
     return walked
 
 
 def interpolate(a: Tensor, b: Tensor, space: LatentSpace, steps: int) -> Tensor:
     """From ``a`` to ``b``, ``(R, D)`` each, in ``(R, steps, D)``.
 
-    Great circles for noise, whose norm concentrates (White 2016); straight lines for codes, in the base variable u
-    where the prior is uniform; a category switches half-way.
+    Great circles in base space for noise, whose norm concentrates (White 2016); straight lines in base space for codes;
+    a category switches half-way.
     """
     weights = torch.linspace(0, 1, steps, device=a.device)
     starts, ends = space.split(a), space.split(b)
@@ -48,13 +52,9 @@ def interpolate(a: Tensor, b: Tensor, space: LatentSpace, steps: int) -> Tensor:
         t = weights[None, :, None]
         if block.role == "category":
             parts[block.name] = torch.where(t < 0.5, p, q)
-        elif block.role == "noise":
-            parts[block.name] = _slerp(p, q, t)
-        elif block.prior == "uniform":
-            erf = ErfTransform()
-            parts[block.name] = erf(torch.lerp(erf.inv(p), erf.inv(q), t))
         else:
-            parts[block.name] = torch.lerp(p, q, t)
+            path = _slerp if block.role == "noise" else torch.lerp
+            parts[block.name] = block.from_base(path(block.to_base(p), block.to_base(q), t))
     return space.join(parts)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from ssavl.latents import Block, ErfTransform, LatentSpace, Posterior
+from ssavl.latents import Block, LatentSpace, Posterior
 
 IMAGE_SHAPE = (1, 3, 3)
 SIGMA = 0.4
@@ -29,9 +29,7 @@ class LinearGaussian:
         self.w = orthogonal * lengths
 
     def __call__(self, latents: Tensor) -> Tensor:
-        parts = self.latent_space.split(latents)
-        base = torch.cat([parts["noise"], ErfTransform().inv(parts["code"])], dim=-1)
-        return (0.5 + base @ self.w.T).unflatten(-1, IMAGE_SHAPE)
+        return (0.5 + self.latent_space.to_base(latents) @ self.w.T).unflatten(-1, IMAGE_SHAPE)
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Draws ``(n, 1, 3, 3)`` from p(x)."""

@@ -9,7 +9,9 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from ssavl.latents import Block, ErfTransform, LatentSpace
+from torch.distributions import Transform
+
+from ssavl.latents import TRUNCATION, Block, ErfTransform, LatentSpace, Prior, TruncationTransform
 
 SPACE = LatentSpace(
     [
@@ -53,20 +55,51 @@ def test_prior_draws_have_the_prior_law() -> None:
     assert torch.equal(parts["category"].sum(1), torch.ones(20_000))
 
 
+def bounded(prior: Prior) -> LatentSpace:
+    return LatentSpace([Block("noise", "noise", prior, 3)])
+
+
+def test_truncated_draws_are_truncated_normal() -> None:
+    draw = bounded("truncated-normal").sample(20_000, torch.Generator().manual_seed(0))
+    for column in draw.T:
+        assert stats.kstest(column.numpy(), stats.truncnorm(-TRUNCATION, TRUNCATION).cdf).pvalue > 0.01
+
+
+def test_sphere_draws_are_uniform_on_the_sphere() -> None:
+    draw = bounded("sphere").sample(20_000, torch.Generator().manual_seed(0))
+    assert torch.allclose(draw.norm(dim=1), torch.full((20_000,), math.sqrt(3)), atol=1e-5)
+    for column in draw.T:  # Archimedes: on a sphere in three dimensions each coordinate is uniform
+        limit = math.sqrt(3)
+        assert stats.kstest(column.numpy(), stats.uniform(-limit, 2 * limit).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("prior", ["normal", "uniform", "truncated-normal", "sphere"])
+def test_base_space_maps_onto_the_prior_and_back(prior: Prior) -> None:
+    space = bounded(prior)
+    latents = space.sample(500, torch.Generator().manual_seed(0))
+    assert torch.allclose(space.from_base(space.to_base(latents)), latents, atol=1e-4)
+    assert LatentSpace.from_config(space.config) == space
+    posterior = space.posterior(torch.randn(500, space.parameter_size, generator=torch.Generator().manual_seed(1)))
+    for point in (posterior.rsample(), posterior.sample(), posterior.mode):
+        assert torch.allclose(space.from_base(space.to_base(point)), point, atol=1e-4)
+
+
 def test_posterior_draws_of_the_prior_are_uniform_too() -> None:
     torch.manual_seed(0)
     draw = SPACE.posterior(torch.zeros(20_000, SPACE.parameter_size)).rsample()
     assert stats.kstest(SPACE.split(draw)["code"][:, 0].numpy(), stats.uniform(-1, 2).cdf).pvalue > 0.01
 
 
-def test_erf_transform_inverts_and_its_jacobian_is_the_slope() -> None:
+@pytest.mark.parametrize("transform", [ErfTransform(), TruncationTransform()])
+def test_a_transform_inverts_and_its_jacobian_is_the_slope(transform: Transform) -> None:
     u = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
-    transform = ErfTransform()
     c = transform(u)
     assert torch.allclose(transform.inv(c.detach().clone()), u, atol=1e-9)
     (slope,) = torch.autograd.grad(c.sum(), u)
     assert torch.allclose(transform.log_abs_det_jacobian(u, c), slope.log())
-    assert torch.isfinite(ErfTransform().inv(torch.tensor([1.0, -1.0]))).all()
+    border = torch.tensor([1.0, -1.0]) * transform.codomain.upper_bound
+    assert torch.isfinite(transform.inv(border)).all()
+    assert torch.isfinite(transform(torch.tensor([40.0, -40.0]))).all()
 
 
 def test_closed_form_kl_agrees_with_monte_carlo() -> None:
@@ -89,17 +122,19 @@ def test_kl_of_the_prior_is_zero_and_of_a_sure_category_log_k() -> None:
     assert SPACE.posterior(sure).kl()["category"].item() == pytest.approx(math.log(4), abs=1e-5)
 
 
-def test_densities_integrate_to_one() -> None:
-    space = LatentSpace([Block("code", "code", "uniform", 1)])
-    grid = torch.linspace(-0.99999, 0.99999, 20_001)[:, None]
+@pytest.mark.parametrize(("prior", "edge"), [("uniform", 0.99999), ("truncated-normal", 1.99999), ("normal", 9)])
+def test_densities_integrate_to_one(prior: Prior, edge: float) -> None:
+    space = LatentSpace([Block("code", "code", prior, 1)])
+    grid = torch.linspace(-edge, edge, 20_001)[:, None]
     density = space.posterior(torch.tensor([[0.3, -0.5]]).expand(len(grid), -1)).log_prob(grid)["code"].exp()
     assert torch.trapezoid(density, grid[:, 0]).item() == pytest.approx(1, abs=2e-3)
 
 
-def test_entropy_is_minus_the_expected_log_density() -> None:
-    draw = SPACE.sample(50_000, torch.Generator().manual_seed(0))
-    expected = SPACE.prior().log_prob(draw)
-    for block in SPACE.blocks:
+@pytest.mark.parametrize("space", [SPACE, bounded("truncated-normal")])
+def test_entropy_is_minus_the_expected_log_density(space: LatentSpace) -> None:
+    draw = space.sample(50_000, torch.Generator().manual_seed(0))
+    expected = space.prior().log_prob(draw)
+    for block in space.blocks:
         assert -expected[block.name].mean().item() == pytest.approx(block.entropy, abs=0.03)
 
 
@@ -155,7 +190,8 @@ def test_extreme_encoder_outputs_stay_finite() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "prior", "dim"), [("category", "normal", 3), ("code", "categorical", 3), ("noise", "normal", 0)]
+    ("role", "prior", "dim"),
+    [("category", "normal", 3), ("code", "categorical", 3), ("noise", "normal", 0), ("noise", "sphere", 1)],
 )
 def test_impossible_blocks_are_refused(role: str, prior: str, dim: int) -> None:
     with pytest.raises(ValueError, match="block 'b'"):

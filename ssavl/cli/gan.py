@@ -53,8 +53,11 @@ def gan_options(function: Command) -> Command:
         click.option("--key", help="Where the weights are in a checkpoint, such as g_ema."),
         click.option("--latent-dim", type=click.IntRange(1), help="Size of one latent vector."),
         click.option("--latent-shape", metavar="N,N,...", help="Latents of one sample as the network takes them."),
-        click.option("--prior", type=click.Choice(["normal", "uniform"]), help="Of that latent vector."),
+        click.option(
+            "--prior", type=click.Choice(["normal", "uniform", "truncated-normal", "sphere"]),
+            help="Of that latent vector.",
+        ),
         click.option("--output-range", type=float, nargs=2, metavar="LOW HIGH", help="Of the network's images."),
-    )
+    )  # fmt: skip
 
     return gathered(GanFlags, "gan", decorators)(function)

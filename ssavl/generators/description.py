@@ -3,7 +3,7 @@
 .. code-block:: yaml
 
     latents:
-      - {role: noise, prior: normal, dim: 100}
+      - {role: noise, prior: normal, dim: 100}  # or uniform, truncated-normal, sphere; of a category, categorical
     latent_shape: [100, 1, 1]   # what the network takes per sample; left out: one flat vector
     separate: false             # true: the blocks are separate arguments, as in class-conditional networks
     output_range: [-1, 1]       # of its images; ours are in [0, 1]
@@ -14,22 +14,22 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ssavl.errors import UserError
 from ssavl.files import write_bytes
-from ssavl.latents import Block, LatentSpace
+from ssavl.latents import Block, LatentSpace, Prior, Role
 from ssavl.params import Section, one_line
 
 
 class BlockDescription(Section):
     """One block of the latent space; its name is its role unless given."""
 
-    role: Literal["noise", "code", "category"] = "noise"
-    prior: Literal["normal", "uniform", "categorical"] = "normal"
+    role: Role = "noise"
+    prior: Prior = "normal"
     dim: Annotated[int, Field(ge=1)]
     name: str | None = None
 

@@ -178,7 +178,7 @@ def traversal(scene: Scene) -> Iterator[Drawing]:
     for block in space.blocks:
         if block.role not in scene.blocks:
             continue
-        limit = "-1 to 1" if block.prior == "uniform" else "-3 to 3"
+        limit = "{0:g} to {1:g}".format(-walks.LIMITS[block.prior], walks.LIMITS[block.prior])
         if block.role == "code":
             for dimension in range(block.dim):
                 start, labels = _one_row_per_category(scene)
