@@ -13,7 +13,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ssavl.errors import UserError
 from ssavl.files import load_checkpoint, save_checkpoint
 from ssavl.generators.protocol import Generator
 from ssavl.latents import LatentSpace, Posterior
@@ -28,15 +27,25 @@ class InferenceModel(nn.Module):
     Args:
         encoders: at least one.
         name: what tables and figures call the model.
+        image_noise: deviation of the noise on the images that it was fitted to, pixels in [0, 1].
+        origin: the generator that it was fitted to, as :meth:`GeneratorSource.record` says it; empty before.
 
     Raises:
         ValueError: no encoder, or two that infer the same block.
     """
 
-    def __init__(self, encoders: Iterable[Encoder], name: str) -> None:
+    def __init__(
+        self,
+        encoders: Iterable[Encoder],
+        name: str,
+        image_noise: float = 0.0,
+        origin: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
         self.name = name
+        self.image_noise = image_noise
+        self.origin = dict(origin or {})
         self.space = LatentSpace(block for encoder in self for block in encoder.space.blocks)
 
     def __iter__(self) -> Iterator[Encoder]:
@@ -79,9 +88,14 @@ def build_encoders(entries: Sequence[Mapping[str, Any]]) -> list[Encoder]:
     return encoders
 
 
-def save_inference_model(path: Path, model: InferenceModel, generator_hash: str) -> None:
-    """Write ``encoders.pt``; ``generator_hash`` ties it to the generator that it was fitted to."""
-    payload = {"name": model.name, "generator": generator_hash, "encoders": encoder_entries(model)}
+def save_inference_model(path: Path, model: InferenceModel) -> None:
+    """Write ``encoders.pt``."""
+    payload = {
+        "name": model.name,
+        "image_noise": model.image_noise,
+        "origin": model.origin,
+        "encoders": encoder_entries(model),
+    }
     save_checkpoint(path, KIND, payload)
 
 
@@ -92,20 +106,7 @@ def load_inference_model(path: Path) -> InferenceModel:
         UserError: as :func:`ssavl.files.load_checkpoint`.
     """
     payload = load_checkpoint(path / "encoders.pt" if path.is_dir() else path, KIND)
-    model = InferenceModel(build_encoders(payload["encoders"]), payload["name"])
+    encoders = build_encoders(payload["encoders"])
+    model = InferenceModel(encoders, payload["name"], payload["image_noise"], payload["origin"])
     model.eval().requires_grad_(False)
     return model
-
-
-def check_fit(model: InferenceModel, generator: Generator, path: Path) -> None:
-    """Refuse encoders that belong to a generator of another shape.
-
-    Raises:
-        UserError: other images, or a block that the generator's latent space has not.
-    """
-    missing = [repr(b.name) for b in model.space.blocks if b not in generator.latent_space.blocks]
-    if model.image_shape != tuple(generator.image_shape) or missing:
-        raise UserError(
-            f"{path} infers {model.space!r} from {model.image_shape} images, but the generator maps "
-            f"{generator.latent_space!r} to {tuple(generator.image_shape)}: fit encoders to this generator"
-        )

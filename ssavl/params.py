@@ -22,7 +22,8 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Momenta = Annotated[tuple[float, float], Field(description="Adam's beta_1 and beta_2")]
 
-Figure = Literal["samples", "categories", "traversal", "reconstructions", "interpolation", "curves"]
+Objective = Literal["elbo", "latent-nll", "both"]
+Figure = Literal["samples", "categories", "traversal", "reconstructions", "interpolation", "curves", "calibration"]
 FIGURES: tuple[Figure, ...] = get_args(Figure)
 
 
@@ -152,6 +153,8 @@ class FitEncodersParams(FitParams):
     start_from: Literal["gan", "scratch"] = Field(
         "gan", description="the encoders that the GAN's training left, if any"
     )
+    objective: Objective = Field("elbo", description="Eq. 27, -log q of the latents that made the image, or their sum")
+    image_noise: Weight = Field(0.0, description="deviation of noise added to generated images, pixels in [0, 1]")
     encoder: EncoderParams = EncoderParams()
 
 
@@ -169,6 +172,7 @@ class EvaluateParams(Section):
     posterior_samples: Count = Field(16, description="draws per image for the expectations of the surrogates")
     clustering: bool = Field(True, description="accuracy, NMI and ARI of the category; needs labels")
     kmeans_restarts: Count = Field(10, description="of k-means on pixels, the floor beside the clustering metrics")
+    calibration_images: Annotated[int, Field(ge=50)] = Field(2000, description="generated images with known latents")
 
 
 class RenderFiguresParams(Section):

@@ -46,6 +46,7 @@ TINY = {
     "evaluate.posterior_samples": 2,
     "evaluate.batch_size": 7,
     "evaluate.kmeans_restarts": 1,
+    "evaluate.calibration_images": 60,
     "render-figures.columns": 3,
 }
 

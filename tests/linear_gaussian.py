@@ -31,11 +31,16 @@ class LinearGaussian:
     def __call__(self, latents: Tensor) -> Tensor:
         return (0.5 + self.latent_space.to_base(latents) @ self.w.T).unflatten(-1, IMAGE_SHAPE)
 
+    def draw(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Latents ``(n, 4)`` and their images ``(n, 1, 3, 3)``, noise included."""
+        rng = torch.Generator().manual_seed(seed)
+        latents = self.latent_space.sample(n, rng)
+        x = self(latents)
+        return latents, x + SIGMA * torch.randn(x.shape, generator=rng)
+
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Draws ``(n, 1, 3, 3)`` from p(x)."""
-        rng = torch.Generator().manual_seed(seed)
-        x = self(self.latent_space.sample(n, rng))
-        return x + SIGMA * torch.randn(x.shape, generator=rng)
+        return self.draw(n, seed)[1]
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log p(x) in nats, ``(B,)``."""

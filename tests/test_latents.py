@@ -8,7 +8,6 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor
-
 from torch.distributions import Transform
 
 from ssavl.latents import TRUNCATION, Block, ErfTransform, LatentSpace, Prior, TruncationTransform
@@ -90,15 +89,14 @@ def test_posterior_draws_of_the_prior_are_uniform_too() -> None:
     assert stats.kstest(SPACE.split(draw)["code"][:, 0].numpy(), stats.uniform(-1, 2).cdf).pvalue > 0.01
 
 
-@pytest.mark.parametrize("transform", [ErfTransform(), TruncationTransform()])
-def test_a_transform_inverts_and_its_jacobian_is_the_slope(transform: Transform) -> None:
+@pytest.mark.parametrize(("transform", "border"), [(ErfTransform(), 1.0), (TruncationTransform(), TRUNCATION)])
+def test_a_transform_inverts_and_its_jacobian_is_the_slope(transform: Transform, border: float) -> None:
     u = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
     c = transform(u)
     assert torch.allclose(transform.inv(c.detach().clone()), u, atol=1e-9)
     (slope,) = torch.autograd.grad(c.sum(), u)
     assert torch.allclose(transform.log_abs_det_jacobian(u, c), slope.log())
-    border = torch.tensor([1.0, -1.0]) * transform.codomain.upper_bound
-    assert torch.isfinite(transform.inv(border)).all()
+    assert torch.isfinite(transform.inv(torch.tensor([border, -border]))).all()
     assert torch.isfinite(transform(torch.tensor([40.0, -40.0]))).all()
 
 

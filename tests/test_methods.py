@@ -11,7 +11,7 @@ from torch import Tensor
 from ssavl.engine.device import Compute
 from ssavl.engine.run import Run, Schedule
 from ssavl.inference import InferenceModel
-from ssavl.methods.ssavl import Networks, build_networks, gan_phases, joint_phase
+from ssavl.methods.ssavl import Fitting, Networks, build_networks, gan_phases, joint_phase
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import RelaxationParams, TrainGanParams
 
@@ -127,7 +127,9 @@ def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     model = InferenceModel([networks.code_encoder, networks.noise_encoder], "ssavl-r")
     modules = {"code_encoder": networks.code_encoder, "noise_encoder": networks.noise_encoder}
     images = torch.rand(4, 1, 28, 28)
-    phase = joint_phase(model, tuple(modules), generator, lambda: images, Likelihood(), 1.0, RelaxationParams())
+    phase = joint_phase(
+        model, tuple(modules), generator, lambda: images, Fitting(Likelihood(), 1.0, RelaxationParams())
+    )
     run = Run(modules, [phase], Schedule(1, 0.01, (0.5, 0.9)), CPU, torch.Generator(), Path("scratch"))
     before = parameters(networks)
     buffers = [b.clone() for b in generator.buffers()]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
-from ssavl.inference import InferenceModel
+from ssavl.latents import Block, LatentSpace
+from ssavl.metrics.calibration import calibration, ranks
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
+from ssavl.metrics.inversion import latent_errors, norm_ratios
 from ssavl.metrics.likelihood import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
-from ssavl.networks.encoder import Encoder
-from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
@@ -75,23 +76,12 @@ def test_reconstruction_error_by_hand() -> None:
     assert values["rmse_255"] == pytest.approx(255 * (0.5 * 0.25) ** 0.5)
 
 
-class ExactModel(InferenceModel):
-    """An inference model whose posterior is the linear-Gaussian generator's own."""
-
-    def __init__(self, generator: LinearGaussian) -> None:
-        super().__init__([Encoder(Trunk((1, 28, 28), 1, 1), generator.latent_space)], "exact")
-        self.generator = generator
-
-    def posterior(self, x):
-        return self.generator.posterior(x)
-
-
 def test_surrogates_bound_the_exact_log_likelihood_and_the_first_reaches_it() -> None:
     torch.manual_seed(0)
     generator = LinearGaussian()
     x = generator.sample(64)
     rng = torch.Generator().manual_seed(0)
-    terms = surrogates(x, ExactModel(generator), generator, Likelihood("gaussian", SIGMA), 400, rng)
+    terms = surrogates(x, generator.posterior(x), generator, Likelihood("gaussian", SIGMA), 400, rng)
     exact = generator.log_prob(x).mean().item()
     assert terms["ll"].mean().item() == pytest.approx(exact, abs=0.02)
     assert terms["ll_code"].mean().item() < exact - 0.05
@@ -101,8 +91,59 @@ def test_surrogates_bound_the_exact_log_likelihood_and_the_first_reaches_it() ->
 
 def test_surrogates_leave_out_what_the_model_cannot_infer() -> None:
     generator = LinearGaussian()
-    noise = Encoder(Trunk((1, 28, 28), 1, 1), generator.latent_space.subspace("noise"))
-    model = InferenceModel([noise], "ssavl2")
-    model.posterior = lambda x: generator.posterior(x).over(noise.space)  # type: ignore[method-assign]
+    x = generator.sample(3)
+    posterior = generator.posterior(x).over(generator.latent_space.subspace("noise"))
     rng = torch.Generator().manual_seed(0)
-    assert set(surrogates(generator.sample(3), model, generator, Likelihood(), 1, rng)) == {"ll_noise", "kl_noise"}
+    assert set(surrogates(x, posterior, generator, Likelihood(), 1, rng)) == {"ll_noise", "kl_noise"}
+
+
+@pytest.mark.parametrize(("spoil", "calibrated"), [(0.0, True), (0.3, False)])
+def test_coverage_of_the_exact_posterior_is_nominal_and_of_a_spoilt_one_is_not(spoil: float, calibrated: bool) -> None:
+    generator = LinearGaussian()
+    latents, x = generator.draw(4000)
+    rng = torch.Generator().manual_seed(0)
+    found = calibration(ranks(generator.posterior(x, spoil), latents, rng), [])
+    assert set(found) == {"noise", "code"}
+    for own in found.values():
+        assert (own.within >= 0.85) == calibrated
+        assert not calibrated or own.error < 0.01
+        assert own.histogram.sum() == pytest.approx(1)
+        uniform = stats.chisquare(own.histogram * 8000, np.full(20, 400)).pvalue
+        assert (uniform > 0.01) == calibrated
+
+
+def test_overconfidence_shows_its_sign() -> None:
+    generator = LinearGaussian()
+    latents, x = generator.draw(1000)
+    mean = generator.posterior(x).gaussian("noise").mean
+    space = generator.latent_space.subspace("noise")
+    for log_variance, sign in ((-6.0, 1), (2.0, -1)):
+        posterior = space.posterior(torch.cat([mean, torch.full_like(mean, log_variance)], dim=1))
+        found = calibration(ranks(posterior, latents[:, :2], torch.Generator().manual_seed(0)), [])
+        assert sign * found["noise"].overconfident > 0.1
+
+
+@pytest.mark.parametrize(("sharpen", "calibrated"), [(1.0, True), (3.0, False)])
+def test_a_category_is_calibrated_when_its_probabilities_are_frequencies(sharpen: float, calibrated: bool) -> None:
+    rng = torch.Generator().manual_seed(0)
+    space = LatentSpace([Block("category", "category", "categorical", 5)])
+    logits = torch.randn(6000, 5, generator=rng)
+    truth = torch.multinomial(logits.softmax(1), 1, generator=rng)[:, 0]
+    latents = torch.nn.functional.one_hot(truth, 5).float()
+    found = calibration(ranks(space.posterior(sharpen * logits), latents, rng), space.blocks)["category"]
+    assert (found.within >= 0.8) == calibrated
+    assert (found.error < 0.015) == calibrated
+
+
+def test_latent_errors_count_from_knowing_nothing() -> None:
+    generator = LinearGaussian()
+    latents, x = generator.draw(4000)
+    ignorant = generator.latent_space.posterior(torch.zeros(4000, generator.latent_space.parameter_size))
+    for name, errors in latent_errors(ignorant, latents).items():
+        assert errors.mean().item() == pytest.approx(1, abs=0.05), name
+    exact = generator.posterior(x)
+    variance = generator.posterior(x[:1]).gaussian("noise").variance.mean().item()
+    assert latent_errors(exact, latents)["noise"].mean().item() == pytest.approx(variance, rel=0.05)
+    # The law of total variance: what the means spread over is what the posterior's variance leaves.
+    ratio = norm_ratios(exact)["noise"].square().mean().item()
+    assert ratio == pytest.approx(1 - variance, rel=0.05)

@@ -14,7 +14,7 @@ from ssavl.cli.options import PATH, Common, common, out_option
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # As in ssavl.params.FIGURES, which importing would cost --help a tenth of a second; a test compares the two.
-FIGURES = ("samples", "categories", "traversal", "reconstructions", "interpolation", "curves")
+FIGURES = ("samples", "categories", "traversal", "reconstructions", "interpolation", "curves", "calibration")
 ENCODERS = (Path("data/encoders"), Path("data/encoders-r"))
 DATA = Path("data/prepared")
 

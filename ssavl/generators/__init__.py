@@ -1,7 +1,8 @@
 """Generators behind one protocol, whoever trained them."""
 
+from ssavl.generators.load import AnyGenerator
 from ssavl.generators.load import load as load_generator
 from ssavl.generators.protocol import Generator
 from ssavl.generators.source import GeneratorSource
 
-__all__ = ["Generator", "GeneratorSource", "load_generator"]
+__all__ = ["AnyGenerator", "Generator", "GeneratorSource", "load_generator"]

@@ -27,10 +27,12 @@ from ssavl.generators.foreign import ForeignGenerator, adapt
 from ssavl.generators.source import GeneratorSource
 from ssavl.networks.generator import ConvGenerator
 
+AnyGenerator = ConvGenerator | ForeignGenerator
+
 WAY_OUT = "give the code that makes the network as --gan file.py:factory, and its weights as --weights"
 
 
-def load(source: GeneratorSource) -> ConvGenerator | ForeignGenerator:
+def load(source: GeneratorSource) -> AnyGenerator:
     """The generator, frozen, in evaluation mode, on the CPU.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,21 @@ class GeneratorSource:
         told = {name: value for name, value in told.items() if value}
         return {"gan": told} if told else {}
 
+    def record(self, folder: Path, weights: str) -> dict[str, Any]:
+        """Where the generator is from ``folder``, for the encoders that are kept there; :func:`from_record` reads it.
+
+        Args:
+            weights: the hash of its weights.
+        """
+        described = self.described.model_dump(mode="json", exclude_defaults=True)
+        where = self.spec if self.factory else os.path.relpath(self.spec, folder)
+        return {
+            "weights": weights,
+            "generator": where,
+            "described": described,
+            "safe": not (self.factory or self.trust),
+        }
+
     def files(self) -> dict[str, Path]:
         """Files whose content makes the generator what it is, by role.
 
@@ -69,6 +86,21 @@ class GeneratorSource:
                 state = "is a folder, not a file" if path.is_dir() else "does not exist"
                 raise UserError(f"{path} {state}")
         return found
+
+
+def from_record(record: Mapping[str, Any], folder: Path) -> GeneratorSource:
+    """The generator that encoders in ``folder`` were fitted to.
+
+    Raises:
+        UserError: one that takes code to load: encoders from a stranger must not choose code to run.
+    """
+    if not record:
+        raise UserError(f"the encoders in {folder} do not say which generator they belong to: name it with --gan")
+    if not record["safe"]:
+        raise UserError(
+            f"the encoders in {folder} belong to {record['generator']}, whose loading runs code: name it with --gan"
+        )
+    return GeneratorSource(os.path.relpath(folder / record["generator"]), described=Description(**record["described"]))
 
 
 def from_flags(

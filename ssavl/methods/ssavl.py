@@ -6,8 +6,8 @@ phase                      minimises                           updates
 critic                     Eqs. 22, 5                          critic (phi)
 generator                  Eq. 23, ``two-stage``: minus L_MI   generator (psi), and omega
 mutual-information         minus L_MI (Eq. 24)                 psi, omega (, phi if shared)
-code-encoder               minus Eq. 25                        code encoder (omega)
-noise-encoder              minus Eq. 26                        noise encoder (xi)
+code-encoder               minus Eq. 25 (or its objective)     code encoder (omega)
+noise-encoder              minus Eq. 26 (or its objective)     noise encoder (xi)
 encoders                   minus Eq. 18                        omega, xi
 =========================  ==================================  ===========================
 
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from ssavl.engine.phase import Phase, frozen
 from ssavl.generators.protocol import Generator
 from ssavl.inference import InferenceModel
-from ssavl.latents import Block, LatentSpace
+from ssavl.latents import Block, LatentSpace, Posterior
 from ssavl.networks.critic import Critic
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
@@ -39,9 +39,30 @@ from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.objectives.mutual_information import code_nll, ramp
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
-from ssavl.params import RelaxationParams, TrainGanParams
+from ssavl.params import Objective, RelaxationParams, TrainGanParams
 
 Draw = Callable[[int], Tensor]  # n -> n things: real images or latents
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What encoders are fitted by.
+
+    Attributes:
+        likelihood: the observation model of the bounds.
+        beta: weight of every KL.
+        relaxation: how a category is drawn.
+        objective: ``elbo`` (Eqs. 25-27), ``latent-nll`` (minus log q(latents | image) of the latents that made the
+            image, which are known; no gradient passes the generator), or ``both``, their sum.
+        image_noise: deviation of Gaussian noise added to generated images. Where it is the likelihood's sigma,
+            ``latent-nll`` learns the posterior of that observation model.
+    """
+
+    likelihood: Likelihood
+    beta: float
+    relaxation: RelaxationParams
+    objective: Objective = "elbo"
+    image_noise: float = 0.0
 
 
 def latent_space(params: TrainGanParams) -> LatentSpace:
@@ -175,19 +196,17 @@ def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torc
     if code_encoder is not None:
         phases.append(Phase("mutual-information", ("generator", "code_encoder"), train_information))
     own = params.interleaved
-    likelihood = Likelihood(own.likelihood.name, own.likelihood.sigma)
+    fitting = Fitting(Likelihood(own.likelihood.name, own.likelihood.sigma), own.beta, own.relaxation)
     encoders = {"code_encoder": code_encoder, "noise_encoder": networks.noise_encoder}
     present = {name: encoder for name, encoder in encoders.items() if encoder is not None}
-    return phases + fit_phases(present, _Still(generator), lambda: latents.last, likelihood, own.beta, own.relaxation)
+    return phases + fit_phases(present, _Still(generator), lambda: latents.last, fitting)
 
 
 def fit_phases(
     encoders: Mapping[str, Encoder],
     generator: Generator,
     latents: Callable[[], Tensor],
-    likelihood: Likelihood,
-    beta: float,
-    relaxation: RelaxationParams,
+    fitting: Fitting,
 ) -> list[Phase]:
     """Eqs. 25 and 26, a phase per encoder; on a space of noise alone, Eq. 27.
 
@@ -195,7 +214,7 @@ def fit_phases(
 
     Args:
         encoders: by module name.
-        generator: frozen; gradients flow through it.
+        generator: frozen; gradients flow through it, but for ``latent-nll``.
         latents: draws a batch ``(B, D)`` from the prior.
     """
 
@@ -204,8 +223,18 @@ def fit_phases(
             drawn = latents()
             with torch.no_grad():
                 x_gen = generator(drawn)
-            given = generator.latent_space.split(drawn)
-            return _negative(_bound(encoder, x_gen, generator, likelihood, relaxation, given), beta)
+            if fitting.image_noise:
+                x_gen = x_gen + fitting.image_noise * torch.randn_like(x_gen)
+            posterior = encoder.posterior(x_gen)
+            terms: dict[str, Tensor] = {}
+            if fitting.objective != "latent-nll":
+                given = generator.latent_space.split(drawn)
+                terms = _negative(_bound(posterior, x_gen, generator, fitting, given), fitting.beta)
+            if fitting.objective != "elbo":
+                nll = code_nll(posterior, _part(drawn, generator.latent_space, encoder.space))
+                total = torch.stack(list(nll.values())).sum(0)
+                terms |= {"loss": terms.get("loss", 0) + total, **{f"nll_{name}": term for name, term in nll.items()}}
+            return terms
 
         return Phase(name.replace("_", "-"), (name,), loss)
 
@@ -217,9 +246,7 @@ def joint_phase(
     modules: tuple[str, ...],
     generator: Generator,
     images: Callable[[], Tensor],
-    likelihood: Likelihood,
-    beta: float,
-    relaxation: RelaxationParams,
+    fitting: Fitting,
 ) -> Phase:
     """Eq. 18: all encoders on the one joint bound (SS-AVL-R).
 
@@ -231,22 +258,17 @@ def joint_phase(
     """
 
     def loss(update: int) -> Mapping[str, Tensor]:
-        return _negative(_bound(model, images(), generator, likelihood, relaxation, {}), beta)
+        x = images()
+        return _negative(_bound(model.posterior(x), x, generator, fitting, {}), fitting.beta)
 
     return Phase("encoders", modules, loss)
 
 
 def _bound(
-    model: Encoder | InferenceModel,
-    x: Tensor,
-    generator: Generator,
-    likelihood: Likelihood,
-    relaxation: RelaxationParams,
-    given: Mapping[str, Tensor],
+    posterior: Posterior, x: Tensor, generator: Generator, fitting: Fitting, given: Mapping[str, Tensor]
 ) -> Bound:
-    posterior = model.posterior(x)
-    draw = posterior.rsample(relaxation.temperature, relaxation.straight_through)
-    return elbo(x, generator, generator.latent_space, posterior, draw, likelihood, given)
+    draw = posterior.rsample(fitting.relaxation.temperature, fitting.relaxation.straight_through)
+    return elbo(x, generator, generator.latent_space, posterior, draw, fitting.likelihood, given)
 
 
 def _negative(bound: Bound, beta: float) -> dict[str, Tensor]:

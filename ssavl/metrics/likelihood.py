@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from ssavl.generators.protocol import Generator
-from ssavl.inference import InferenceModel
-from ssavl.latents import LatentSpace, Role
+from ssavl.latents import LatentSpace, Posterior, Role
 from ssavl.objectives.elbo import elbo
 from ssavl.objectives.likelihood import Likelihood
 
@@ -21,7 +20,7 @@ SURROGATES: dict[str, tuple[Role, ...]] = {
 @torch.no_grad()
 def surrogates(
     x: Tensor,
-    model: InferenceModel,
+    posterior: Posterior,
     generator: Generator,
     likelihood: Likelihood,
     samples: int,
@@ -30,19 +29,19 @@ def surrogates(
     """The three bounds and their divergences in nats, ``(B,)`` each, always at beta = 1.
 
     The first term of each is a mean over ``samples`` draws of the posterior (categories one-hot), the divergences are
-    closed-form. A surrogate that needs an encoder which the model has not, or a block which the space has not, is left
-    out; so is its ``kl_<block>``.
+    closed-form. A surrogate that needs a block which is not inferred, or which the space has not, is left out; so is
+    its ``kl_<block>``.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
+        posterior: what a model infers from them.
         rng: draws what comes from the prior; posterior draws use torch's global generator.
     """
     space = generator.latent_space
-    posterior = model.posterior(x)
     result: dict[str, Tensor] = {f"kl_{name}": kl for name, kl in posterior.kl().items()}
     for name, roles in SURROGATES.items():
         wanted = space.of_role(*roles)
-        if not wanted or any(block.name not in model.space for block in wanted):
+        if not wanted or any(block.name not in posterior.space for block in wanted):
             continue
         part = posterior.over(LatentSpace(wanted))
         total = torch.zeros(len(x), device=x.device)

@@ -9,31 +9,35 @@ from typing import Any
 import numpy as np
 import torch
 
+from ssavl.bundle import load_models
 from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.files import locked, write_json
 from ssavl.generators import Generator, GeneratorSource, load_generator
-from ssavl.inference import InferenceModel, check_fit, load_inference_model
+from ssavl.inference import InferenceModel
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateParams, Params
+from ssavl.stages.probe import calibrate
 from ssavl.stages.workspace import Options, seed_everything
 
 KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255") + (
-    "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category"
+    "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category",
+    "calibration_noise", "calibration_code", "calibration_category",
 )  # fmt: skip
 
 
 def evaluate(
     params: Params, data: Path, gan: GeneratorSource, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
-    """Write ``metrics.json``, ``baselines.json`` and ``confusion.json``, and return the three.
+    """Write ``metrics.json``, ``baselines.json``, ``confusion.json`` and ``calibration.json``, and return the four.
 
-    A metric that a model has not (a divergence of a block that it does not infer) is ``null``. With the normalised
-    likelihood ``gaussian``, ``bits_per_dimension`` (an upper bound, from surrogate 1) stands beside.
+    Calibration is measured on generated images, whose latents are known; everything else on the split. A metric that a
+    model has not (a divergence of a block that it does not infer) is ``null``. With the normalised likelihood
+    ``gaussian``, ``bits_per_dimension`` (an upper bound, from surrogate 1) stands beside.
 
     Raises:
         UserError: files that cannot be read or do not fit each other, labels that are asked for and absent.
@@ -43,19 +47,19 @@ def evaluate(
     generator = compute.place(load_generator(gan))
     if prepared.image_shape != tuple(generator.image_shape):
         raise UserError(f"{gan.spec} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
-    models: dict[str, InferenceModel] = {}
-    for path in encoders:
-        model = load_inference_model(path)
-        check_fit(model, generator, path)
-        models[model.name if model.name not in models else str(path)] = compute.place(model)
+    models = load_models(encoders, generator, compute)
     settings = params.evaluate
     with_categories = bool(settings.clustering and generator.latent_space.of_role("category"))
     if with_categories:
         prepared.labels_of(settings.split)
     metrics: dict[str, dict[str, float | None]] = {}
+    calibrations: dict[str, dict[str, dict[str, list[float]]]] = {}
     tables: dict[str, list[list[int]]] = {}
     for name, model in models.items():
         values, table = _measure(params, prepared, generator, model, with_categories, compute)
+        found = calibrate(generator, model, settings.calibration_images, settings.batch_size, params.seed, compute)
+        values |= {f"calibration_{block}": own.error for block, own in found.items()}
+        calibrations[name] = {block: own.table() for block, own in found.items()}
         metrics[name] = {key: values.get(key) for key in KEYS} | {k: v for k, v in values.items() if k not in KEYS}
         if table is not None:
             tables[name] = table
@@ -63,6 +67,7 @@ def evaluate(
         "metrics": metrics,
         "baselines": _baselines(settings, params.seed, prepared, generator) if with_categories else {},
         "confusion": {"classes": prepared.manifest["classes"], "rows": "category", "counts": tables},
+        "calibration": calibrations,
     }
     with locked(out):
         for name, value in result.items():
@@ -83,14 +88,17 @@ def _measure(
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     rng = seed_everything(params.seed, compute)
     errors, terms, categories = [], [], []
+    space = generator.latent_space
     block = next(iter(model.space.of_role("category")), None) if with_categories else None
     for batch in prepared.batches(settings.split, settings.batch_size):
         x = batch.to(compute.device)
         with compute.autocast():
-            errors.append(squared_error(x, model.reconstruct(x, generator, rng)).cpu())
-            terms.append(surrogates(x, model, generator, likelihood, settings.posterior_samples, rng))
+            posterior = model.posterior(x)
+            x_hat = generator(model.complete(posterior.mode, space, rng))
+            errors.append(squared_error(x, x_hat).cpu())
+            terms.append(surrogates(x, posterior, generator, likelihood, settings.posterior_samples, rng))
             if block is not None:
-                categories.append(model.posterior(x).probabilities(block.name).argmax(-1).cpu())
+                categories.append(posterior.probabilities(block.name).argmax(-1).cpu())
     values = reconstruction(torch.cat(errors), int(np.prod(prepared.image_shape)))
     for name in terms[0]:
         values[name] = torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()

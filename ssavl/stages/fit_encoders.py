@@ -15,7 +15,7 @@ from ssavl.generators.inspection import inspect, require
 from ssavl.generators.own import load_training_encoders
 from ssavl.inference import InferenceModel, build_encoders
 from ssavl.latents import LatentSpace, Role
-from ssavl.methods.ssavl import fit_phases
+from ssavl.methods.ssavl import Fitting, fit_phases
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
@@ -41,26 +41,20 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
     fit = params.fit_encoders
     compute = options.compute()
     generator = compute.place(load_generator(gan))
-    require(inspect(generator, params.seed), gan.spec)
+    require(inspect(generator, params.seed), gan.spec, gradient=fit.objective != "latent-nll")
     rng = seed_everything(params.seed, compute)
     try:
-        model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders]))
+        model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders], fit.image_noise))
     except ValueError as error:
         raise UserError(f"no encoder fits {gan.spec}: {error}") from None
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
+    fitting = Fitting(likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
     with workspace("fit-encoders", settings | gan.settings(), gan.files(), out, compute) as work:
         modules = encoder_modules(model)
         run = Run(
             modules,
-            fit_phases(
-                modules,
-                generator,
-                lambda: generator.latent_space.sample(fit.batch_size, rng),
-                likelihood,
-                params.beta,
-                fit.relaxation,
-            ),
+            fit_phases(modules, generator, lambda: generator.latent_space.sample(fit.batch_size, rng), fitting),
             fit_schedule(fit, options),
             compute,
             rng,
@@ -68,7 +62,7 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
             probe=HeldOut(model, generator, likelihood, params.seed, compute),
         )
         run.train()
-        return leave_encoders(run, model, work, generator)
+        return leave_encoders(run, model, work, generator, gan)
 
 
 def _encoders(fit: FitEncodersParams, generator: Generator, gan: GeneratorSource) -> list[Encoder]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import imageio.v3 as iio
 import torch
@@ -13,23 +12,28 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ssavl import walks
+from ssavl.bundle import load_models
 from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.engine.log import read_log
 from ssavl.engine.run import LOG
 from ssavl.errors import UserError
+from ssavl.figures.calibration import calibration_plot
 from ssavl.figures.curves import fit_curves, gan_curves
 from ssavl.figures.grid import image_grid, mosaic
 from ssavl.files import atomic, locked
 from ssavl.generators import Generator, GeneratorSource, load_generator
-from ssavl.inference import InferenceModel, check_fit, load_inference_model
+from ssavl.inference import InferenceModel
 from ssavl.latents import Block
+from ssavl.params import Figure as FigureName
 from ssavl.params import Params
+from ssavl.stages.probe import calibrate
 from ssavl.stages.workspace import Options, seed_everything
 
 ROWS = 10
 WALK_STEPS = 10
 FRAMES_PER_SECOND = 12
+CALIBRATION_IMAGES, CALIBRATION_BATCH = 2000, 250
 
 
 @dataclass
@@ -106,14 +110,9 @@ def render(
     """
     compute = options.compute()
     generator = compute.place(load_generator(gan))
-    models = {}
-    logs = {"gan": gan.path.parent / LOG}
-    for path in encoders:
-        model = load_inference_model(path)
-        check_fit(model, generator, path)
-        name = model.name if model.name not in models else str(path)
-        models[name] = compute.place(model)
-        logs[name] = (path if path.is_dir() else path.parent) / LOG
+    models = load_models(encoders, generator, compute)
+    folders = [path if path.is_dir() else path.parent for path in encoders]
+    logs = {name: folder / LOG for name, folder in zip(("gan", *models), (gan.path.parent, *folders), strict=True)}
     settings = params.render_figures
     images = _real_images(read_prepared(data), split, ROWS * settings.columns) if data is not None else None
     scene = Scene(
@@ -178,7 +177,7 @@ def traversal(scene: Scene) -> Iterator[Drawing]:
     for block in space.blocks:
         if block.role not in scene.blocks:
             continue
-        limit = "{0:g} to {1:g}".format(-walks.LIMITS[block.prior], walks.LIMITS[block.prior])
+        limit = f"{-walks.LIMITS[block.prior]:g} to {walks.LIMITS[block.prior]:g}"
         if block.role == "code":
             for dimension in range(block.dim):
                 start, labels = _one_row_per_category(scene)
@@ -247,6 +246,16 @@ def curves(scene: Scene) -> Iterator[Drawing]:
         raise UserError(f"curves: {scene.logs['gan']} does not exist, and no encoders were given")
 
 
+def calibration(scene: Scene) -> Iterator[Drawing]:
+    """Rank histograms and expected coverage on generated images, whose latents are known."""
+    models = _models(scene, "calibration")
+    found = {
+        name: calibrate(scene.generator, model, CALIBRATION_IMAGES, CALIBRATION_BATCH, scene.seed, scene.compute)
+        for name, model in models.items()
+    }
+    yield "calibration", calibration_plot(found)
+
+
 FIGURE_MAKERS: dict[str, Callable[[Scene], Iterator[Drawing]]] = {
     "samples": samples,
     "categories": categories,
@@ -254,10 +263,11 @@ FIGURE_MAKERS: dict[str, Callable[[Scene], Iterator[Drawing]]] = {
     "reconstructions": reconstructions,
     "interpolation": interpolation,
     "curves": curves,
+    "calibration": calibration,
 }
 
 
-def _models(scene: Scene, figure: Literal["reconstructions", "interpolation"]) -> Mapping[str, InferenceModel]:
+def _models(scene: Scene, figure: FigureName) -> Mapping[str, InferenceModel]:
     if not scene.models:
         raise UserError(f"{figure}: needs encoders: run `ssavl fit-encoders` and give its folder as --encoders")
     return scene.models

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ssavl.bundle import check_fit
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
 from ssavl.generators import GeneratorSource, load_generator
-from ssavl.inference import check_fit, load_inference_model
-from ssavl.methods.ssavl import joint_phase
+from ssavl.inference import load_inference_model
+from ssavl.methods.ssavl import Fitting, joint_phase
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import Params
 from ssavl.stages.fitting import encoder_modules, fit_schedule, leave_encoders
@@ -44,7 +45,7 @@ def retrain_r(
     space = generator.latent_space
     if model.space.dim != space.dim:
         raise UserError(f"{encoders} infers {model.space!r} alone: the joint bound of Eq. 18 needs all of {space!r}")
-    model.name = NAMES[fit.source]
+    model.name, model.image_noise = NAMES[fit.source], 0.0
     compute.place(model).requires_grad_(True)
     rng = seed_everything(params.seed, compute)
     encoder_file = encoders / "encoders.pt" if encoders.is_dir() else encoders
@@ -67,8 +68,9 @@ def retrain_r(
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"})
     with workspace("retrain-R", settings | gan.settings(), inputs, out, compute) as work:
         modules = encoder_modules(model)
-        phase = joint_phase(model, tuple(modules), generator, images, likelihood, params.beta, fit.relaxation)
+        fitting = Fitting(likelihood, params.beta, fit.relaxation)
+        phase = joint_phase(model, tuple(modules), generator, images, fitting)
         probe = HeldOut(model, generator, likelihood, params.seed, compute)
         run = Run(modules, [phase], fit_schedule(fit, options), compute, rng, work.scratch, probe=probe)
         run.train()
-        return leave_encoders(run, model, work, generator)
+        return leave_encoders(run, model, work, generator, gan)
