@@ -76,6 +76,7 @@ import torch
 from torch import nn
 
 def make(kind="MLP", **arguments):
+    torch.manual_seed(0)
     return strangers.trained(getattr(strangers, kind)(**arguments))
 
 class Batchy(nn.Module):
