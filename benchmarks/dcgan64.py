@@ -2,7 +2,7 @@
 
     python benchmarks/dcgan64.py FOLDER [--iterations 1500]
 
-writes FOLDER/netG.pth (a bare state dict) and FOLDER/test.npy, the 500 test images (uint8) that it never saw. The images
+writes FOLDER/netG.pth (a bare state dict) and FOLDER/test.npy, 500 test images (uint8) that it never saw. The images
 are digits in colour: one of MNIST's first 10,000 training digits at 64 pixels, in a random ink on a random paper.
 """
 

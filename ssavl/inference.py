@@ -28,7 +28,7 @@ class InferenceModel(nn.Module):
         encoders: at least one.
         name: what tables and figures call the model.
         image_noise: deviation of the noise on the images that it was fitted to, pixels in [0, 1].
-        origin: the generator that it was fitted to, as :meth:`GeneratorSource.record` says it; empty before.
+        origin: the generator that it was fitted to, as ``GeneratorSource.record`` says it; empty before.
 
     Raises:
         ValueError: no encoder, or two that infer the same block.
@@ -88,15 +88,19 @@ def build_encoders(entries: Sequence[Mapping[str, Any]]) -> list[Encoder]:
     return encoders
 
 
-def save_inference_model(path: Path, model: InferenceModel) -> None:
-    """Write ``encoders.pt``."""
-    payload = {
+def inference_payload(model: InferenceModel) -> dict[str, Any]:
+    """A model as plain data and tensors."""
+    return {
         "name": model.name,
         "image_noise": model.image_noise,
         "origin": model.origin,
         "encoders": encoder_entries(model),
     }
-    save_checkpoint(path, KIND, payload)
+
+
+def save_inference_model(path: Path, model: InferenceModel) -> None:
+    """Write ``encoders.pt``."""
+    save_checkpoint(path, KIND, inference_payload(model))
 
 
 def load_inference_model(path: Path) -> InferenceModel:

@@ -14,17 +14,29 @@ from ssavl.cli.options import Common, common, out_option
 @gan_options
 @out_option("data/encoders")
 @click.option("--encoders", "which", help="both (SS-AVL), code (SS-AVL1) or noise (SS-AVL2).")
+@click.option("--objective", help="elbo (Eq. 27), latent-nll (needs no gradient of the generator) or both.")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
 @click.option("--beta", type=float, help="Weight of every KL.")
 @common(trains=True)
 def fit_encoders(
-    shared: Common, gan: GanFlags, out: Path, which: str | None, iterations: int | None, beta: float | None
+    shared: Common,
+    gan: GanFlags,
+    out: Path,
+    which: str | None,
+    objective: str | None,
+    iterations: int | None,
+    beta: float | None,
 ) -> None:
     """Fit encoders to a frozen generator, without data.
 
     The generator draws the images that its encoders learn from (Eqs. 25, 26; Eq. 27 where noise is all there is).
     """
-    flags = {"fit-encoders.encoders": which, "fit-encoders.iterations": iterations, "beta": beta}
+    flags = {
+        "fit-encoders.encoders": which,
+        "fit-encoders.objective": objective,
+        "fit-encoders.iterations": iterations,
+        "beta": beta,
+    }
     params = shared.load(flags)
     source = gan.source(params.gan_ckpt)
     settings = {"seed": params.seed, "beta": params.beta, **params.fit_encoders.model_dump(mode="json")}

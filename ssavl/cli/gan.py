@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ssavl.cli.options import PATH, gathered
+from ssavl.errors import UserError
 
 if TYPE_CHECKING:
     from ssavl.generators.source import GeneratorSource
@@ -30,6 +31,17 @@ class GanFlags:
     latent_shape: str | None
     prior: str | None
     output_range: tuple[float, float] | None
+
+    def named(self) -> GeneratorSource | None:
+        """The generator that ``--gan`` names, or ``None``.
+
+        Raises:
+            UserError: flags that describe a generator, and no generator.
+        """
+        described = [field.name for field in fields(self) if getattr(self, field.name)]
+        if self.gan is None and described:
+            raise UserError(f"--{described[0].replace('_', '-')} describes a generator: name it with --gan")
+        return self.source(self.gan) if self.gan is not None else None
 
     def source(self, default: str) -> GeneratorSource:
         """The generator meant: ``--gan``, or the parameters' ``gan_ckpt``."""

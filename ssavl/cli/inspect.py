@@ -31,4 +31,4 @@ def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> Non
         remedy = "" if check.passed else f": {check.remedy}"
         lines.append(f"{'ok  ' if check.passed else 'FAIL'} {check.name} ({check.seen}){remedy}")
     shared.report({**report.facts, "checks": [asdict(check) for check in report.checks]}, "\n".join(lines))
-    require(report.checks, source.spec)
+    require(report.checks, source.spec, gradient=False)  # without one, encoders learn by latent-nll

@@ -9,13 +9,20 @@ from typing import Any
 import click
 
 from ssavl import __version__
+from ssavl.cli.encode import encode
 from ssavl.cli.evaluate import evaluate
+from ssavl.cli.export import export
 from ssavl.cli.fit_encoders import fit_encoders
 from ssavl.cli.inspect import inspect
+from ssavl.cli.interpolate import interpolate
+from ssavl.cli.invert import invert
 from ssavl.cli.metrics import metrics
 from ssavl.cli.prepare_data import prepare_data
+from ssavl.cli.reconstruct import reconstruct
 from ssavl.cli.render import render, render_figures
 from ssavl.cli.retrain_r import retrain_r
+from ssavl.cli.sample import decode, sample
+from ssavl.cli.score import score
 from ssavl.cli.train_gan import train_gan
 from ssavl.errors import Interrupted, UserError
 
@@ -51,10 +58,13 @@ def _fail(message: str, status: int) -> None:
 def main() -> None:
     """Learn the encoder that a GAN never had, without one real image.
 
-    The first six commands are the stages of the pipeline (`dvc repro` runs them all). Parameters come from params.yaml;
-    --set and the options of a command override it.
+    The first six commands are the stages of the pipeline (`dvc repro` runs them all); the others use what it leaves, or
+    anyone's generator. Parameters come from params.yaml; --set and the options of a command override it.
     """
 
 
-for command in (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures, render, inspect, metrics):
+PIPELINE = (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures)
+USES = (inspect, encode, reconstruct, invert, interpolate, score, sample, decode, export, render, metrics)
+
+for command in (*PIPELINE, *USES):
     main.add_command(command)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from ssavl.datasets.resize import fit
+from ssavl.datasets.image_file import EXTENSIONS, UNREADABLE, decode, image_files
 from ssavl.datasets.source import Images, Source
 from ssavl.errors import UserError
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def folder(root: Path, size: int, channels: int, test_fraction: float, class_folders: bool, seed: int) -> Source:
@@ -34,16 +30,16 @@ def folder(root: Path, size: int, channels: int, test_fraction: float, class_fol
     """
     if not root.is_dir():
         raise UserError(f"data folder {root} does not exist: set prepare-data.root to a folder of images")
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    files = image_files(root)
     if not files:
         raise UserError(f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)")
     unreadable: dict[str, str] = {}
     readable = []
     for path in tqdm(files, desc="checking", disable=None, leave=False):
         try:
-            _decode(path, size, channels)
+            decode(path, size, channels)
             readable.append(path)
-        except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except UNREADABLE as error:
             unreadable[str(path.relative_to(root))] = str(error).splitlines()[0][:200]
     if len(readable) < 2:
         raise UserError(
@@ -63,18 +59,7 @@ def folder(root: Path, size: int, channels: int, test_fraction: float, class_fol
         labels = np.array([classes.index(name) for name in names], dtype=np.int64)
 
     def generate() -> Iterator[Images]:
-        return (_decode(path, size, channels) for path in readable)
+        return (decode(path, size, channels) for path in readable)
 
     counts = (len(readable) - test, test)
     return Source("folder", (channels, size, size), counts, generate, labels, classes, unreadable)
-
-
-def _decode(path: Path, size: int, channels: int) -> Images:
-    with warnings.catch_warnings():
-        # Pillow only warns between one and two times its pixel limit; a bomb is refused from the first pixel over.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with Image.open(path) as image:
-                return fit(image, size, channels)
-        except Image.DecompressionBombWarning as warning:
-            raise Image.DecompressionBombError(str(warning)) from None

@@ -24,6 +24,7 @@ class ForeignGenerator(nn.Module):
         output_range: of its images, mapped linearly to [0, 1].
         image_shape: channels, height, width.
         separate: whether the blocks are separate arguments, as in class-conditional networks.
+        runner: what it was loaded as, for reports.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class ForeignGenerator(nn.Module):
         output_range: tuple[float, float],
         image_shape: tuple[int, int, int],
         separate: bool,
+        runner: str,
     ) -> None:
         super().__init__()
         self.network = network
@@ -42,6 +44,7 @@ class ForeignGenerator(nn.Module):
         self.output_range = output_range
         self.image_shape = image_shape
         self.separate = separate
+        self.runner = runner
 
     def forward(self, latents: Tensor) -> Tensor:
         low, high = self.output_range
@@ -50,7 +53,7 @@ class ForeignGenerator(nn.Module):
         )
 
 
-def adapt(network: nn.Module, described: Description, source: str) -> ForeignGenerator:
+def adapt(network: nn.Module, described: Description, source: str, runner: str) -> ForeignGenerator:
     """Wrap a network; what the description leaves open is found by calling it on prior draws.
 
     Raises:
@@ -76,7 +79,7 @@ def adapt(network: nn.Module, described: Description, source: str) -> ForeignGen
             )
         output_range = described.output_range or _guess_range(x)
         image_shape = (x.shape[1], x.shape[2], x.shape[3])
-        return ForeignGenerator(network, space, shape, output_range, image_shape, described.separate).to(device)
+        return ForeignGenerator(network, space, shape, output_range, image_shape, described.separate, runner).to(device)
     raise UserError(
         f"{source} refuses latents of shape {' or '.join(str((PROBES, *s)) for s in shapes)} ({failure[:120]}): "
         "set --latent-dim or --latent-shape"

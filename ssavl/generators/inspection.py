@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssavl.errors import UserError
 from ssavl.generators.foreign import ForeignGenerator
-from ssavl.networks.generator import ConvGenerator
+from ssavl.generators.load import AnyGenerator
 
 SAMPLES = 64
 TOLERANCE = 1e-4  # of an image in [0, 1]: kernels differ by batch size, a BatchNorm in training mode by far more
@@ -38,7 +38,7 @@ def weights_hash(network: nn.Module) -> str:
     return total.hexdigest()[:16]
 
 
-def inspect(generator: ConvGenerator | ForeignGenerator, seed: int = 0) -> list[Check]:
+def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:
     """Every check, on the device of the generator.
 
     Args:
@@ -90,6 +90,35 @@ def inspect(generator: ConvGenerator | ForeignGenerator, seed: int = 0) -> list[
     return checks
 
 
+def first_units(generator: AnyGenerator, seed: int = 0) -> str:
+    """The share of the first ReLU's units that are dead: at every prior draw, and at the mean latent.
+
+    At latents of zero a ReLU network without biases has none alive, so no gradient: optimisation must not start there.
+    """
+    seen: list[Tensor] = []
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        seen.append(output.detach().flatten(1) > 0)
+
+    space = generator.latent_space
+    device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    draws = space.sample(SAMPLES, torch.Generator(device).manual_seed(seed))
+    hooks = [m.register_forward_hook(look) for m in generator.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
+    try:
+        shares = []
+        for latents in (draws, space.from_base(torch.zeros(1, space.dim, device=device))):
+            seen.clear()
+            with torch.no_grad():
+                generator(latents)
+            if not seen:
+                return "no ReLU module to look at"
+            shares.append(1 - seen[0].any(0).float().mean().item())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return f"{shares[0]:.0%} dead at every prior draw, {shares[1]:.0%} at the mean latent"
+
+
 def require(checks: list[Check], source: str, gradient: bool = True) -> None:
     """Refuse a generator that fails a check.
 
@@ -104,7 +133,7 @@ def require(checks: list[Check], source: str, gradient: bool = True) -> None:
             raise UserError(f"{source} fails '{check.name}' ({check.seen}): {check.remedy}")
 
 
-def _slope(generator: ConvGenerator | ForeignGenerator, latents: Tensor) -> tuple[float, bool]:
+def _slope(generator: AnyGenerator, latents: Tensor) -> tuple[float, bool]:
     z = latents.detach().clone().requires_grad_(True)
     try:
         x = generator(z)
@@ -116,5 +145,5 @@ def _slope(generator: ConvGenerator | ForeignGenerator, latents: Tensor) -> tupl
     return gradient.norm(dim=1).mean().item(), True
 
 
-def _range(generator: ConvGenerator | ForeignGenerator) -> tuple[float, float]:
+def _range(generator: AnyGenerator) -> tuple[float, float]:
     return generator.output_range if isinstance(generator, ForeignGenerator) else (0.0, 1.0)

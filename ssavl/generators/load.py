@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ssavl.errors import UserError
-from ssavl.generators import dcgan, own
-from ssavl.generators.description import read_description
+from ssavl.files import has_description
+from ssavl.generators import dcgan, onnx, own
+from ssavl.generators.description import Description, read_description
 from ssavl.generators.foreign import ForeignGenerator, adapt
 from ssavl.generators.source import GeneratorSource
 from ssavl.networks.generator import ConvGenerator
 
 AnyGenerator = ConvGenerator | ForeignGenerator
 
+EXECUTABLE = {"export": "a torch.export archive", "torchscript": "a TorchScript file"}
 WAY_OUT = "give the code that makes the network as --gan file.py:factory, and its weights as --weights"
 
 
@@ -41,22 +43,30 @@ def load(source: GeneratorSource) -> AnyGenerator:
     source.files()
     described = source.described.over(read_description(source.path))
     if source.factory is not None:
-        network = _from_factory(source)
+        network, runner = _from_factory(source, described.key), "a factory"
     else:
         path = Path(source.spec)
         match _kind(path):
             case "export" | "torchscript" as kind:
-                network = _executable(path, kind, source.trust)
-            case "weights":
+                network, runner = _executable(path, kind, source.trust), EXECUTABLE[kind]
+            case "onnx":
+                network, shape, runner = onnx.load(path)
+                if shape is not None:
+                    described = described.over(Description(latent_shape=shape))
+            case _ if has_description(path):
+                return own.load_generator(path)
+            case _:
                 payload = _read_weights(path)
                 if isinstance(payload, dict) and "ssavl" in payload:
-                    return own.load_generator(path)
-                network = _from_weights(path, payload, described.key)
-    generator = adapt(_still(network), described, source.spec)
+                    return own.read_generator(payload, path)
+                network, runner = _from_weights(path, payload, described.key), "weights of a DCGAN"
+    generator = adapt(_still(network), described, source.spec, runner)
     return generator.requires_grad_(False)
 
 
 def _kind(path: Path) -> str:
+    if path.suffix == ".onnx":
+        return "onnx"
     if path.suffix == ".safetensors":
         return "weights"
     if not zipfile.is_zipfile(path):
@@ -71,7 +81,7 @@ def _kind(path: Path) -> str:
 
 
 def _executable(path: Path, kind: str, trust: bool) -> nn.Module:
-    what = "a torch.export archive" if kind == "export" else "a TorchScript file"
+    what = EXECUTABLE[kind]
     if not trust:
         raise UserError(f"{path} is {what}, whose loader can execute code: add --trust if you know where it comes from")
     try:
@@ -99,7 +109,8 @@ def _read_weights(path: Path) -> Any:
         raise UserError(f"{path} cannot be read ({_first_line(error)}): it is cut short or no checkpoint") from None
 
 
-def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
+def _states(path: Path, payload: Any, key: str | None) -> dict[str, dcgan.State]:
+    """Every state dict in a checkpoint by its key, or the one under ``key``."""
     found = dict(dcgan.states(payload))
     if key is not None:
         if key not in found:
@@ -107,6 +118,11 @@ def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
                 f"{path} has no weights under --key {key}: there are {', '.join(map(repr, found)) or 'none'}"
             )
         found = {key: found[key]}
+    return found
+
+
+def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
+    found = _states(path, payload, key)
     fitting = {name: network for name, state in found.items() if (network := dcgan.build(state)) is not None}
     if not fitting:
         raise UserError(f"{path} holds weights of no DCGAN-shaped generator, and weights alone say no more: {WAY_OUT}")
@@ -115,7 +131,7 @@ def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
     return next(iter(fitting.values()))
 
 
-def _from_factory(source: GeneratorSource) -> nn.Module:
+def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
     assert source.factory is not None
     module_name, name = source.factory
     try:
@@ -131,14 +147,10 @@ def _from_factory(source: GeneratorSource) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UserError(f"{source.spec} makes a {type(network).__name__}, not a torch.nn.Module")
     if source.weights is not None:
-        payload = _read_weights(source.weights)
-        key = source.described.over(read_description(source.path)).key
-        states = dict(dcgan.states(payload))
-        if key is None and len(states) > 1:
+        states = _states(source.weights, _read_weights(source.weights), key)
+        if len(states) > 1:
             raise UserError(f"{source.weights} holds several networks: choose one with --key {' or '.join(states)}")
-        if key is not None and key not in states:
-            raise UserError(f"{source.weights} has no weights under --key {key}: there are {', '.join(states)}")
-        state: dict[str, Tensor] = states[key] if key is not None else next(iter(states.values()), {})
+        state = next(iter(states.values()), {})
         try:
             network.load_state_dict(state)
         except RuntimeError as error:

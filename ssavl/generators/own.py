@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssavl.files import load_checkpoint, save_checkpoint
+from ssavl.files import load_checkpoint, require_kind, save_checkpoint
 from ssavl.networks.generator import ConvGenerator
 
 KIND = "generator"
@@ -14,8 +14,12 @@ KIND = "generator"
 
 def save_generator(path: Path, generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]) -> None:
     """Write ``generator.pt``: the generator, and what its training left of encoders (see ``ssavl.inference``)."""
-    payload = {"config": generator.config, "state": generator.state_dict(), "encoders": list(encoders)}
-    save_checkpoint(path, KIND, payload)
+    save_checkpoint(path, KIND, payload(generator, encoders))
+
+
+def payload(generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A generator as plain data and tensors."""
+    return {"config": generator.config, "state": generator.state_dict(), "encoders": list(encoders)}
 
 
 def load_generator(path: Path) -> ConvGenerator:
@@ -24,9 +28,18 @@ def load_generator(path: Path) -> ConvGenerator:
     Raises:
         UserError: as :func:`ssavl.files.load_checkpoint`.
     """
-    payload = load_checkpoint(path, KIND)
-    generator = ConvGenerator.from_config(payload["config"])
-    generator.load_state_dict(payload["state"])
+    return read_generator(load_checkpoint(path, KIND), path)
+
+
+def read_generator(content: Mapping[str, Any], path: Path) -> ConvGenerator:
+    """The generator in the content of a checkpoint file, as :func:`load_generator` gives it.
+
+    Raises:
+        UserError: another kind of content.
+    """
+    require_kind(content, KIND, path)
+    generator = ConvGenerator.from_config(content["config"])
+    generator.load_state_dict(content["state"])
     generator.eval().requires_grad_(False)
     return generator
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.generators.description import Description
+from ssavl.generators.protocol import Generator
 from ssavl.params import one_line
 
 
@@ -55,19 +56,19 @@ class GeneratorSource:
         told = {name: value for name, value in told.items() if value}
         return {"gan": told} if told else {}
 
-    def record(self, folder: Path, weights: str) -> dict[str, Any]:
-        """Where the generator is from ``folder``, for the encoders that are kept there; :func:`from_record` reads it.
+    def record(self, folder: Path, generator: Generator, weights: str) -> dict[str, Any]:
+        """What encoders that are kept in ``folder`` say of the generator; :func:`from_record` reads it.
 
         Args:
+            generator: what this source loads.
             weights: the hash of its weights.
         """
-        described = self.described.model_dump(mode="json", exclude_defaults=True)
-        where = self.spec if self.factory else os.path.relpath(self.spec, folder)
         return {
             "weights": weights,
-            "generator": where,
-            "described": described,
-            "safe": not (self.factory or self.trust),
+            "space": generator.latent_space.config,
+            "path": self.spec if self.factory else os.path.relpath(self.spec, folder),
+            "described": self.described.model_dump(mode="json", exclude_defaults=True),
+            "runs_code": bool(self.factory or self.trust),
         }
 
     def files(self) -> dict[str, Path]:
@@ -94,13 +95,9 @@ def from_record(record: Mapping[str, Any], folder: Path) -> GeneratorSource:
     Raises:
         UserError: one that takes code to load: encoders from a stranger must not choose code to run.
     """
-    if not record:
-        raise UserError(f"the encoders in {folder} do not say which generator they belong to: name it with --gan")
-    if not record["safe"]:
-        raise UserError(
-            f"the encoders in {folder} belong to {record['generator']}, whose loading runs code: name it with --gan"
-        )
-    return GeneratorSource(os.path.relpath(folder / record["generator"]), described=Description(**record["described"]))
+    if record["runs_code"]:
+        raise UserError(f"these encoders belong to {record['path']}, whose loading runs code: name it with --gan")
+    return GeneratorSource(os.path.relpath(folder / record["path"]), described=Description(**record["described"]))
 
 
 def from_flags(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from torch import nn
-
 from ssavl.engine.run import LOG, Run, Schedule
-from ssavl.generators import GeneratorSource
+from ssavl.generators import AnyGenerator, GeneratorSource
 from ssavl.generators.inspection import weights_hash
 from ssavl.inference import InferenceModel, save_inference_model
 from ssavl.networks.encoder import Encoder
@@ -29,10 +27,10 @@ def fit_schedule(fit: FitParams, options: Options) -> Schedule:
 
 
 def leave_encoders(
-    run: Run, model: InferenceModel, work: Workspace, generator: nn.Module, gan: GeneratorSource
+    run: Run, model: InferenceModel, work: Workspace, generator: AnyGenerator, gan: GeneratorSource
 ) -> dict[str, Any]:
     """Write ``encoders.pt`` and ``log.csv`` into the stage's folder, and return the summary."""
-    model.origin = gan.record(work.out, weights_hash(generator))
+    model.origin = gan.record(work.out, generator, weights_hash(generator))
     save_inference_model(work.out / "encoders.pt", model.cpu())
     shutil.copyfile(work.scratch / LOG, work.out / LOG)
     work.record |= {"iterations": run.step, "resumed_from": run.resumed_from}

@@ -13,7 +13,7 @@ from ssavl.files import atomic
 from ssavl.generators import GeneratorSource, load_generator
 from ssavl.generators.description import BlockDescription, Description, write_description
 from ssavl.generators.foreign import ForeignGenerator
-from ssavl.generators.inspection import Check, weights_hash
+from ssavl.generators.inspection import Check, first_units, weights_hash
 from ssavl.generators.inspection import inspect as run_checks
 from ssavl.params import Params
 from ssavl.stages.workspace import Options
@@ -50,7 +50,12 @@ def inspect(params: Params, gan: GeneratorSource, out: Path | None, write: bool,
         "weights": weights_hash(generator),
     }
     if isinstance(generator, ForeignGenerator):
-        facts |= {"latent shape": list(generator.latent_shape), "output range": list(generator.output_range)}
+        facts |= {
+            "loaded as": generator.runner,
+            "latent shape": list(generator.latent_shape),
+            "output range": list(generator.output_range),
+        }
+    facts["first units"] = first_units(generator, params.seed)
     checks = run_checks(generator, params.seed)
     if out is not None:
         with torch.no_grad():

@@ -1,0 +1,117 @@
+"""Generators held as ONNX: through onnx2torch, which has gradients, else through onnxruntime, which has none.
+
+An ONNX file is data: neither library executes code from it. Both are optional: ``pip install 'ssavl[onnx]'``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.errors import UserError
+from ssavl.files import sha256
+
+TOLERANCE = 1e-3  # between the two libraries, relative to the range of the images
+PROBES = 3
+
+
+class Session(nn.Module):
+    """An ONNX graph run by onnxruntime: no gradient. A fixed batch size is met by cutting and padding."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        import onnxruntime
+
+        available = onnxruntime.get_available_providers()
+        wanted = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in available]
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = torch.get_num_threads()
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+        self.inputs = self.session.get_inputs()
+        first = self.inputs[0].shape[0] if self.inputs[0].shape else None
+        self.batch = first if isinstance(first, int) else None
+        # In the state, so that the hash of the weights tells one graph from another.
+        self.register_buffer("content", torch.tensor(list(bytes.fromhex(sha256(path))), dtype=torch.uint8))
+
+    @torch.no_grad()
+    def forward(self, *latents: Tensor) -> Tensor:
+        size = self.batch or len(latents[0])
+        parts = [
+            self._run([part[start : start + size] for part in latents], size)
+            for start in range(0, len(latents[0]), size)
+        ]
+        return torch.cat(parts).to(latents[0].device)
+
+    def _run(self, latents: Sequence[Tensor], size: int) -> Tensor:
+        count = len(latents[0])
+        padded = [torch.cat([part, part[:1].expand(size - count, *part.shape[1:])]) for part in latents]
+        feed = {node.name: part.cpu().numpy() for node, part in zip(self.inputs, padded, strict=True)}
+        return torch.from_numpy(self.session.run(None, feed)[0])[:count]
+
+
+def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
+    """The network, the shape of one sample of its only input where the graph fixes it, and what runs it.
+
+    Raises:
+        UserError: a library that is missing, or a file that is no ONNX graph.
+    """
+    try:
+        import onnx
+        import onnx2torch
+    except ImportError:
+        raise UserError(f"{path} is an ONNX file: pip install 'ssavl[onnx]' to read it") from None
+    from google.protobuf.message import DecodeError
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
+
+    try:
+        session = Session(path)
+    except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, RuntimeError) as error:
+        raise UserError(f"{path} cannot be read as ONNX ({' '.join(str(error).split())[:120]})") from None
+    shape = _sample_shape(session)
+    if session.batch is not None:  # constants of that batch size are baked into the graph
+        return session, shape, f"onnxruntime, no gradient: the batch size is fixed at {session.batch}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network = onnx2torch.convert(onnx.load(str(path)))
+    except (NotImplementedError, ValueError, RuntimeError, KeyError, DecodeError) as error:
+        return session, shape, f"onnxruntime, no gradient: onnx2torch has not all its operators ({_short(error)})"
+    problem = _differs(network, session)
+    if problem:
+        return session, shape, f"onnxruntime, no gradient: onnx2torch's conversion {problem}"
+    return network, shape, "onnx2torch"
+
+
+def _sample_shape(session: Session) -> list[int] | None:
+    if len(session.inputs) != 1:
+        return None
+    shape = session.inputs[0].shape[1:]
+    return shape if all(isinstance(size, int) for size in shape) else None
+
+
+def _differs(network: nn.Module, session: Session) -> str:
+    """What is wrong with a conversion; empty where it agrees with onnxruntime on random input."""
+    rng = torch.Generator().manual_seed(0)
+    latents = []
+    for node in session.inputs:
+        shape = node.shape[1:]
+        if not all(isinstance(size, int) for size in shape):
+            return "cannot be checked: the graph leaves the size of its input open"
+        latents.append(torch.randn(PROBES, *shape, generator=rng))
+    try:
+        with torch.no_grad():
+            found, expected = network(*latents), session(*latents)
+    except (RuntimeError, NotImplementedError, TypeError, IndexError) as error:
+        return f"fails ({_short(error)})"
+    spread = (expected.max() - expected.min()).item()
+    apart = (found - expected).abs().max().item()
+    return "" if apart <= TOLERANCE * max(spread, 1e-12) else f"differs by {apart:.2g}"
+
+
+def _short(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:80]

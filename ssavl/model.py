@@ -1,0 +1,207 @@
+"""Encoders and their generator as one object, for Python.
+
+>>> model = ssavl.load("data/encoders")     # doctest: +SKIP
+>>> z = model.encode(images)                # doctest: +SKIP
+>>> x = model.decode(z)                     # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssavl import walks
+from ssavl.bundle import check_fit
+from ssavl.engine.device import Compute, choose
+from ssavl.errors import UserError
+from ssavl.generators import AnyGenerator, GeneratorSource, load_generator
+from ssavl.generators.source import from_record
+from ssavl.inference import InferenceModel, load_inference_model
+from ssavl.latents import LatentSpace, Posterior
+from ssavl.metrics.likelihood import surrogates
+from ssavl.metrics.reconstruction import squared_error
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.refinement import Refined, Refinement, refine
+
+Images = Tensor | NDArray[Any]
+
+PAPER = Likelihood()
+REFINEMENT = Refinement(steps=100)
+BATCH = 250  # images on the device at a time
+
+
+def load(
+    encoders: str | Path,
+    gan: str | Path | GeneratorSource | None = None,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+    seed: int = 0,
+) -> Model:
+    """Encoders, and the generator that they were fitted to.
+
+    Args:
+        encoders: a folder of ``fit-encoders`` or ``retrain-R``, or its file.
+        gan: the generator; ``None`` is the one that the encoders name, where loading it runs no code.
+        device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this machine has.
+        seed: of what comes from the prior or from the posterior.
+
+    Raises:
+        UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is another one.
+    """
+    path = Path(encoders)
+    source = GeneratorSource(str(gan)) if isinstance(gan, str | Path) else gan
+    compute = choose(device, precision)
+    return Model(compute.place(load_inference_model(path)), path, source, compute, seed)
+
+
+class Model:
+    """What ``ssavl.load`` returns. Images are ``(N, C, H, W)``, floats in [0, 1] or uint8, tensors or arrays.
+
+    Results are tensors on the model's device. Images are worked on in batches, so memory on the device stays flat.
+
+    Attributes:
+        inference: the encoders.
+        folder: that they are in.
+    """
+
+    def __init__(
+        self, inference: InferenceModel, path: Path, source: GeneratorSource | None, compute: Compute, seed: int
+    ) -> None:
+        self.inference = inference
+        self.folder = path if path.is_dir() else path.parent
+        self._path = path
+        self._source = source
+        self._compute = compute
+        self._rng = compute.generator(seed)
+        torch.manual_seed(seed)
+
+    @cached_property
+    def generator(self) -> AnyGenerator:
+        """The generator, loaded when it is first needed.
+
+        Raises:
+            UserError: it cannot be loaded, or the encoders belong to another.
+        """
+        source = self._source or from_record(self.inference.origin, self.folder)
+        generator = self._compute.place(load_generator(source))
+        check_fit(self.inference, generator, self._path)
+        return generator
+
+    @cached_property
+    def latent_space(self) -> LatentSpace:
+        """The generator's: the space of :meth:`encode` and :meth:`decode`."""
+        return LatentSpace.from_config(self.inference.origin["space"])
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.inference.image_shape
+
+    @torch.no_grad()
+    def posterior(self, images: Images) -> Posterior:
+        """q(latents | image) over the blocks that the encoders infer; all images at once.
+
+        Raises:
+            UserError: images of another shape, or outside [0, 1].
+        """
+        with self._compute.autocast():
+            return self.inference.posterior(self._tensor(images))
+
+    @torch.no_grad()
+    def encode(self, images: Images) -> Tensor:
+        """The likeliest latents ``(N, D)``, ready for :meth:`decode`; what is not inferred comes from the prior.
+
+        Raises:
+            UserError: as :meth:`posterior`.
+        """
+        parts = [self.complete(self.posterior(batch)) for batch in self._batches(images)]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``."""
+        with self._compute.autocast():
+            return torch.cat([self.generator(part.to(self._compute.device)).float() for part in latents.split(BATCH)])
+
+    def reconstruct(self, images: Images) -> Tensor:
+        """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
+
+        Raises:
+            UserError: as :meth:`posterior`.
+        """
+        return self.decode(self.encode(images))
+
+    def invert(self, images: Images, refinement: Refinement = REFINEMENT) -> Refined:
+        """Encode, then refine each image's latents by gradient descent; in its objective never worse than the encoding.
+
+        Raises:
+            UserError: as :meth:`posterior`; a generator that passes no gradient.
+        """
+        return Refined.join(
+            [
+                refine(self._tensor(batch), self.encode(batch), self.generator, refinement)
+                for batch in self._batches(images)
+            ]
+        )
+
+    @torch.no_grad()
+    def score(self, images: Images, samples: int = 16, likelihood: Likelihood = PAPER) -> dict[str, Tensor]:
+        """Bounds on log p(x) in nats, ``(N,)`` each: ``ll`` (Eq. 18), ``ll_code``, ``ll_noise``, every KL, and ``mse``.
+
+        Images unlike the generator's score low. Bounds that need a block which is not inferred are left out.
+
+        Args:
+            samples: of the posterior, per image.
+            likelihood: the observation model.
+
+        Raises:
+            UserError: as :meth:`posterior`.
+        """
+        rows: dict[str, list[Tensor]] = {}
+        for batch in self._batches(images):
+            x = self._tensor(batch)
+            posterior = self.posterior(x)
+            with self._compute.autocast():
+                terms = surrogates(x, posterior, self.generator, likelihood, samples, self._rng)
+            terms["mse"] = squared_error(x, self.decode(self.complete(posterior)))
+            for name, term in terms.items():
+                rows.setdefault(name, []).append(term.float())
+        return {name: torch.cat(terms) for name, terms in rows.items()}
+
+    @torch.no_grad()
+    def sample(self, n: int) -> tuple[Tensor, Tensor]:
+        """Draws from the prior: latents ``(n, D)`` and their images ``(n, C, H, W)``."""
+        latents = self.latent_space.sample(n, self._rng)
+        return latents, self.decode(latents)
+
+    def interpolate(self, a: Images, b: Images, steps: int = 10) -> Tensor:
+        """From each of N images ``a`` to its partner in ``b``: ``(N, steps, C, H, W)``.
+
+        Raises:
+            UserError: as :meth:`posterior`.
+        """
+        path = walks.interpolate(self.encode(a), self.encode(b), self.latent_space, steps)
+        return self.decode(path.flatten(0, 1)).unflatten(0, (-1, steps))
+
+    def complete(self, posterior: Posterior) -> Tensor:
+        """The likeliest latents ``(N, D)`` of a posterior; what is not inferred comes from the prior."""
+        return self.inference.complete(posterior.mode, self.latent_space, self._rng)
+
+    def _batches(self, images: Images) -> list[Images]:
+        return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+
+    def _tensor(self, images: Images) -> Tensor:
+        x = torch.as_tensor(images, device=self._compute.device)
+        if x.dtype == torch.uint8:
+            x = x.float() / 255
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
+            raise UserError(f"images are {tuple(x.shape)}; (N, {', '.join(map(str, self.image_shape))}) is needed")
+        if not bool(((x >= 0) & (x <= 1)).all()):
+            raise UserError("images leave [0, 1]: divide by 255, or give uint8")
+        return x.float()

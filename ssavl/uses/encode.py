@@ -1,0 +1,56 @@
+"""``ssavl encode``: latents of any number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssavl.datasets.stream import ImageStream
+from ssavl.latents import Posterior
+from ssavl.model import Model
+from ssavl.tables import open_table
+
+
+def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> dict[str, Any]:
+    """Write one row per image, in memory that does not grow with their number. The generator is not needed.
+
+    Columns: ``name``; each block's likeliest value; ``<block>_deviation``, the posterior's deviation in base space,
+    where the prior's is 1; of a category its index, and ``<block>_probability`` of each value. An ``.npz`` has
+    ``latents`` ``(N, D)`` as well, ready for ``ssavl decode``, where the encoders infer every block.
+
+    Returns:
+        Counts, and the files that could not be read with the reason.
+
+    Raises:
+        UserError: a path that holds no image, an ending that names no format.
+    """
+    stream = ImageStream(images, model.image_shape)
+    flat = out.suffix == ".npz" and model.inference.space.dim == model.latent_space.dim
+    count = 0
+    with open_table(out) as table:
+        for names, x in stream.batches(batch_size):
+            posterior = model.posterior(x)
+            columns: dict[str, NDArray[Any]] = {"name": np.array(names), **posterior_columns(posterior)}
+            if flat:
+                columns["latents"] = model.complete(posterior).cpu().numpy()
+            table.write(columns)
+            count += len(names)
+    return {"images": count, "unreadable": stream.unreadable, "out": str(out)}
+
+
+def posterior_columns(posterior: Posterior) -> dict[str, NDArray[Any]]:
+    """A table's columns for a batch: values, deviations and probabilities, block by block."""
+    columns: dict[str, NDArray[Any]] = {}
+    modes = posterior.space.split(posterior.mode)
+    for block in posterior.space.blocks:
+        if block.role == "category":
+            columns[block.name] = modes[block.name].argmax(-1).cpu().numpy()
+            columns[f"{block.name}_probability"] = posterior.probabilities(block.name).cpu().numpy()
+        else:
+            columns[block.name] = modes[block.name].cpu().numpy()
+            columns[f"{block.name}_deviation"] = posterior.gaussian(block.name).stddev.cpu().numpy()
+    return columns

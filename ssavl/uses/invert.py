@@ -1,0 +1,60 @@
+"""``ssavl invert``: encode, then refine each image's latents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssavl.datasets.image_writer import open_images
+from ssavl.datasets.stream import ImageStream
+from ssavl.metrics.reconstruction import reconstruction
+from ssavl.model import Model
+from ssavl.refinement import Refined, Refinement
+from ssavl.tables import open_table
+
+
+def invert(
+    model: Model, images: Sequence[Path], out: Path, pictures: Path | None, refinement: Refinement, batch_size: int
+) -> dict[str, Any]:
+    """Write refined latents, one row per image, with the squared error before and after.
+
+    Args:
+        out: the table; ``.npz`` has ``latents`` ``(N, D)`` as well.
+        pictures: a folder or ``.npy`` for the images of the refined latents.
+
+    Returns:
+        Counts, mean errors before and after (``mse`` summed over an image), and the files that could not be read.
+
+    Raises:
+        UserError: a path that holds no image; a generator that cannot be loaded, is another one or has no gradient.
+    """
+    stream = ImageStream(images, model.image_shape)
+    parts: list[Refined] = []
+    with open_table(out) as table, open_images(pictures) if pictures else nullcontext() as write:
+        for names, x in stream.batches(batch_size):
+            refined = model.invert(x, refinement)
+            columns: dict[str, NDArray[Any]] = {"name": np.array(names)}
+            for block, values in model.latent_space.split(refined.latents.cpu()).items():
+                columns[block] = values.numpy()
+            if out.suffix == ".npz":
+                columns["latents"] = refined.latents.cpu().numpy()
+            columns |= {"start_mse": refined.start_errors.cpu().numpy(), "mse": refined.errors.cpu().numpy()}
+            table.write(columns)
+            if write is not None:
+                write(names, model.decode(refined.latents))
+            parts.append(refined)
+    joined = Refined.join(parts)
+    pixels = int(np.prod(model.image_shape))
+    return {
+        "images": len(joined.errors),
+        "before": reconstruction(joined.start_errors, pixels),
+        "after": reconstruction(joined.errors, pixels),
+        "passes": joined.passes,
+        "unreadable": stream.unreadable,
+        "out": str(out),
+    }

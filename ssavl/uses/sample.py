@@ -1,0 +1,67 @@
+"""``ssavl sample`` and ``ssavl decode``: images of latents, drawn from the prior or given."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssavl.datasets.image_writer import open_images
+from ssavl.engine.device import Compute
+from ssavl.errors import UserError
+from ssavl.generators import AnyGenerator
+from ssavl.tables import open_table
+
+
+def sample(
+    generator: AnyGenerator, count: int, out: Path, kept: Path | None, seed: int, batch_size: int, compute: Compute
+) -> dict[str, Any]:
+    """Write ``count`` images of draws from the prior, and the draws themselves into the table ``kept``, if given.
+
+    Raises:
+        UserError: an ending of ``kept`` that names no format.
+    """
+    rng = compute.generator(seed)
+    sizes = (min(batch_size, count - start) for start in range(0, count, batch_size))
+    return _write(generator, (generator.latent_space.sample(size, rng) for size in sizes), out, kept, compute)
+
+
+def decode(generator: AnyGenerator, latents: Path, out: Path, batch_size: int, compute: Compute) -> dict[str, Any]:
+    """Write the images of ``latents`` ``(N, D)`` in an ``.npz`` (of ``encode``, ``invert``, ``sample``) or a ``.npy``.
+
+    Raises:
+        UserError: a file without such an array, or latents of another space.
+    """
+    space = generator.latent_space
+    try:
+        loaded = np.load(latents, allow_pickle=False)
+        array = loaded["latents"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{latents} holds no array of latents ({str(error)[:100]})") from None
+    if array.ndim != 2 or array.shape[1] != space.dim:
+        raise UserError(f"{latents} holds {array.shape}; (N, {space.dim}) latents of {space!r} are needed")
+    batches = (torch.from_numpy(array[i : i + batch_size]).float() for i in range(0, len(array), batch_size))
+    return _write(generator, batches, out, None, compute)
+
+
+@torch.no_grad()
+def _write(
+    generator: AnyGenerator, batches: Iterator[Tensor], out: Path, kept: Path | None, compute: Compute
+) -> dict[str, Any]:
+    count = 0
+    with open_images(out) as write, open_table(kept) if kept else nullcontext() as table:
+        for latents in batches:
+            with compute.autocast():
+                images = generator(latents.to(compute.device))
+            places = write([""] * len(latents), images)
+            if table is not None:
+                parts = {name: part.cpu().numpy() for name, part in generator.latent_space.split(latents).items()}
+                table.write({"name": np.array(places), **parts, "latents": latents.cpu().numpy()})
+            count += len(latents)
+    return {"images": count, "out": str(out)}
