@@ -125,6 +125,8 @@ class _Search:
         """The objective ``(B,)`` at a point, which becomes the best where it is a valid one and better."""
         latents = self.latents(base, relaxed)
         error = (self.x - self.generator(latents)).square().flatten(1).sum(1)
+        if base.requires_grad and not error.requires_grad:
+            raise UserError("the generator passes no gradient to its latents: it can be encoded for, not refined")
         parts = self.space.split(base)
         # On a sphere the radius is free: a pull on it would change nothing but the conditioning.
         pulled = [parts[b.name] for b in self.space.blocks if b.role != "category" and b.prior != "sphere"]
@@ -167,7 +169,7 @@ def _adam(search: _Search, refinement: Refinement, relaxed: bool, first: int, st
         for group in optimiser.param_groups:
             group["lr"] = refinement.rate * 0.5 * (1 + math.cos(math.pi * step / refinement.steps))
         optimiser.zero_grad()
-        _backward(search.losses(point, relaxed))
+        search.losses(point, relaxed).sum().backward()
         optimiser.step()
     search.base = point.detach()
 
@@ -181,14 +183,8 @@ def _lbfgs(search: _Search, refinement: Refinement, relaxed: bool, steps: int) -
     def closure() -> Tensor:
         optimiser.zero_grad()
         loss = search.losses(point, relaxed)
-        _backward(loss)
+        loss.sum().backward()
         return loss.detach().sum()
 
     optimiser.step(closure)
     search.base = point.detach()
-
-
-def _backward(losses: Tensor) -> None:
-    if not losses.requires_grad:
-        raise UserError("the generator passes no gradient to its latents: it can be encoded for, not refined")
-    losses.sum().backward()

@@ -55,11 +55,30 @@ class MLP(nn.Module):
         return self.body(z).view(-1, 1, self.side, self.side)
 
 
+class Celu(nn.Module):
+    """An activation that ONNX has as an operator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 16), nn.Linear(16, 32 * 32)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.tanh(self.second(nn.functional.celu(self.first(z)))).view(-1, 1, 32, 32)
+
+
+def export_onnx(network: nn.Module, latents: Tensor, path: Path, dynamic: bool = True) -> None:
+    """The network as people export it."""
+    shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
+    program = torch.onnx.export(trained(network), (latents,), dynamo=True, dynamic_shapes=shapes, verbose=False)
+    assert program is not None
+    program.save(str(path))
+
+
 def trained(network: nn.Module) -> nn.Module:
     """The network with weights that make different images of different latents, and BatchNorm statistics to match."""
     torch.manual_seed(0)
-    for parameter in network.parameters():
-        if parameter.ndim > 1:
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1 or name.endswith("bias"):
             nn.init.normal_(parameter, 0, 0.3)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
@@ -76,7 +95,6 @@ import torch
 from torch import nn
 
 def make(kind="MLP", **arguments):
-    torch.manual_seed(0)
     return strangers.trained(getattr(strangers, kind)(**arguments))
 
 class Batchy(nn.Module):
@@ -121,6 +139,17 @@ class Constant(nn.Module):
         self.body = strangers.trained(strangers.MLP())
     def forward(self, z):
         return self.body(0 * z)
+
+class Dead(nn.Module):
+    """A quarter of its first units never wakes, and none is awake at the mean latent."""
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.relu, self.second = nn.Linear(7, 16, bias=False), nn.ReLU(), nn.Linear(16, 28 * 28)
+        with torch.no_grad():
+            self.first.weight[:4] = 0
+    def forward(self, z):
+        return torch.sigmoid(self.second(self.relu(self.first(z)))).view(-1, 1, 28, 28)
 
 class Signal(nn.Module):
     def __init__(self):
