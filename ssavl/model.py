@@ -143,12 +143,19 @@ class Model:
         Raises:
             UserError: as :meth:`posterior`; a generator that passes no gradient.
         """
-        return Refined.join(
-            [
-                refine(self._tensor(batch), self.encode(batch), self.generator, refinement)
-                for batch in self._batches(images)
-            ]
-        )
+        parts = []
+        for batch in self._batches(images):
+            x = self._tensor(batch)
+            posterior = self.posterior(x)
+            parts.append(refine(x, self.complete(posterior), self.generator, refinement, self.deviations(posterior)))
+        return Refined.join(parts)
+
+    def deviations(self, posterior: Posterior) -> Tensor:
+        """Deviations in base space ``(N, D)``; 1, the prior's, for a category and for what is not inferred."""
+        inferred = posterior.space.of_role("noise", "code")
+        known = {block.name: posterior.gaussian(block.name).stddev for block in inferred}
+        ones = torch.ones(len(posterior.mode), self.latent_space.dim, device=posterior.device)
+        return self.latent_space.join({**self.latent_space.split(ones), **known})
 
     @torch.no_grad()
     def score(self, images: Images, samples: int = 16, likelihood: Likelihood = PAPER) -> dict[str, Tensor]:

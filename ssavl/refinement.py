@@ -2,28 +2,30 @@ r"""Inversion by optimisation: from a start, down the reconstruction error, with
 
 .. math:: \min_u \; \lVert x - G(t(u)) \rVert^2 + \tfrac \lambda 2 \lVert u \rVert^2,
 
-u in base space, where every prior is N(0, I), and t the map onto the prior. A category has no gradient: for the first
-half of the steps it is a point of the simplex (softmax of free logits), then its likeliest value, so that the result is
-always a point of the latent space. The best such point so far is kept, the start among them.
+u in base space, where every prior is N(0, I), and t the map onto the prior. An encoder's posterior sets the scale:
+steps are taken in units of its deviations, so that dimensions which the image tells move little and the others freely.
+A category has no gradient. It stays as the start has it, or (``relax``) is a point of the simplex for the first half of
+the steps (softmax of free logits), then its likeliest value, so that the result is always a point of the latent space.
+The best such point so far is kept, the start among them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from ssavl.engine.lbfgs import minimise
 from ssavl.errors import UserError
 from ssavl.generators.protocol import Generator
 from ssavl.latents import LatentSpace
 
 Optimiser = Literal["adam", "lbfgs"]
 
-LEARNING_RATES: dict[Optimiser, float] = {"adam": 0.1, "lbfgs": 1.0}
 START_LOGIT = 4.0  # of the start's category over the others: it has most of the mass and can still lose it
 
 
@@ -33,22 +35,17 @@ class Refinement:
 
     Attributes:
         steps: of Adam, or evaluations of L-BFGS: in either case passes through the generator, forth and back.
-        optimiser: ``adam`` takes a whole batch at once; ``lbfgs`` (strong Wolfe line search) each image on its own,
-            because curvature and step length are an image's own.
-        learning_rate: of Adam, falling to 0 along a cosine; of L-BFGS the first trial's length; ``None`` is the
-            optimiser's own of ``LEARNING_RATES``.
+        optimiser: ``lbfgs`` with curvature and line search of each image's own, or ``adam``.
+        learning_rate: of Adam, falling to 0 along a cosine; L-BFGS finds its own steps.
         prior_weight: lambda, in units of squared pixel error.
+        relax: whether categories may change: for a start that does not know them.
     """
 
     steps: int
-    optimiser: Optimiser = "adam"
-    learning_rate: float | None = None
-    prior_weight: float = 0.01
-
-    @property
-    def rate(self) -> float:
-        """The learning rate that counts."""
-        return LEARNING_RATES[self.optimiser] if self.learning_rate is None else self.learning_rate
+    optimiser: Optimiser = "lbfgs"
+    learning_rate: float = 0.1
+    prior_weight: float = 0.001
+    relax: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,39 +72,63 @@ class Refined:
         return cls(latents, start_errors, errors, max(part.passes for part in parts))
 
 
-def refine(x: Tensor, start: Tensor, generator: Generator, refinement: Refinement) -> Refined:
-    """Improve latents of images, gradient by gradient.
+Optimise = Callable[[Callable[[Tensor], Tensor], Tensor, Refinement, int, int], Tensor]
+
+
+def refine(
+    x: Tensor, start: Tensor, generator: Generator, refinement: Refinement, deviations: Tensor | None = None
+) -> Refined:
+    """Improve latents of a batch of images; none depends on its neighbours.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
         start: latents ``(B, D)``, say an encoder's mode.
         generator: frozen; gradients flow through it.
+        deviations: ``(B, D)`` in base space, an encoder's: the scale of steps. ``None`` is the prior's, 1.
 
     Raises:
         UserError: a generator that passes no gradient.
     """
-    if refinement.optimiser == "adam":
-        return _refine(x, start, generator, refinement)
-    return Refined.join(
-        [_refine(x[i : i + 1], start[i : i + 1], generator, refinement) for i in range(len(x))],
-    )
+    search = _Search(x, start, generator, refinement.prior_weight, deviations)
+    with torch.no_grad():
+        search.losses(search.origin, relaxed=False)
+    start_errors = search.best_error
+    relaxed_steps = refinement.steps // 2 if refinement.relax and search.categories else 0
+    with torch.enable_grad():
+        for relaxed, first, last in ((True, 0, relaxed_steps), (False, relaxed_steps, refinement.steps)):
+            if first < last:
+                search.move(_adam if refinement.optimiser == "adam" else _lbfgs, refinement, relaxed, first, last)
+    return Refined(search.best, start_errors, search.best_error, search.passes)
 
 
 class _Search:
     """The optimisation of one batch: the point, the best so far, and the count of passes."""
 
-    def __init__(self, x: Tensor, start: Tensor, generator: Generator, prior_weight: float) -> None:
+    def __init__(
+        self, x: Tensor, start: Tensor, generator: Generator, prior_weight: float, deviations: Tensor | None
+    ) -> None:
         self.x, self.generator, self.prior_weight = x, generator, prior_weight
         self.space: LatentSpace = generator.latent_space
         self.categories = {block.name for block in self.space.of_role("category")}
         parts = self.space.split(self.space.to_base(start))
-        self.base = self.space.join(
+        self.origin = self.space.join(
             {name: START_LOGIT * part if name in self.categories else part for name, part in parts.items()}
         )
+        self.scale = torch.ones_like(self.origin) if deviations is None else deviations
         self.best = start.clone()
         self.best_loss = torch.full((len(x),), math.inf, device=x.device)
         self.best_error = self.best_loss.clone()
         self.passes = 0
+
+    def move(self, optimise: Optimise, refinement: Refinement, relaxed: bool, first: int, last: int) -> None:
+        """Take the steps from ``first`` to ``last`` of the refinement, in units of ``scale``."""
+
+        def losses(steps: Tensor) -> Tensor:
+            return self.losses(self.origin + self.scale * steps, relaxed)
+
+        self.origin = self.origin + self.scale * optimise(
+            losses, torch.zeros_like(self.origin), refinement, first, last
+        )
 
     def latents(self, base: Tensor, relaxed: bool) -> Tensor:
         parts = {}
@@ -142,49 +163,19 @@ class _Search:
         return loss
 
 
-def _refine(x: Tensor, start: Tensor, generator: Generator, refinement: Refinement) -> Refined:
-    search = _Search(x, start, generator, refinement.prior_weight)
-    with torch.no_grad():
-        search.losses(search.base, relaxed=False)
-    start_errors = search.best_error
-    relaxed_steps = refinement.steps // 2 if search.categories else 0
-    with torch.enable_grad():
-        for relaxed, steps in ((True, relaxed_steps), (False, refinement.steps - relaxed_steps)):
-            if not steps:
-                continue
-            if refinement.optimiser == "adam":
-                _adam(search, refinement, relaxed, relaxed_steps * (not relaxed), steps)
-            else:
-                _lbfgs(search, refinement, relaxed, steps)
-    if refinement.steps and refinement.optimiser == "adam":
-        with torch.no_grad():
-            search.losses(search.base, relaxed=False)
-    return Refined(search.best, start_errors, search.best_error, search.passes)
-
-
-def _adam(search: _Search, refinement: Refinement, relaxed: bool, first: int, steps: int) -> None:
-    point = search.base.clone().requires_grad_(True)
-    optimiser = torch.optim.Adam([point], lr=refinement.rate)
-    for step in range(first, first + steps):
+def _adam(losses: Callable[[Tensor], Tensor], start: Tensor, refinement: Refinement, first: int, last: int) -> Tensor:
+    point = start.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([point])
+    for step in range(first, last):
         for group in optimiser.param_groups:
-            group["lr"] = refinement.rate * 0.5 * (1 + math.cos(math.pi * step / refinement.steps))
+            group["lr"] = refinement.learning_rate * 0.5 * (1 + math.cos(math.pi * step / refinement.steps))
         optimiser.zero_grad()
-        search.losses(point, relaxed).sum().backward()
+        losses(point).sum().backward()
         optimiser.step()
-    search.base = point.detach()
+    with torch.no_grad():
+        losses(point)  # the last step's own point has not been looked at
+    return point.detach()
 
 
-def _lbfgs(search: _Search, refinement: Refinement, relaxed: bool, steps: int) -> None:
-    point = search.base.clone().requires_grad_(True)
-    optimiser = torch.optim.LBFGS(
-        [point], refinement.rate, max_iter=steps, max_eval=steps, line_search_fn="strong_wolfe"
-    )
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = search.losses(point, relaxed)
-        loss.sum().backward()
-        return loss.detach().sum()
-
-    optimiser.step(closure)
-    search.base = point.detach()
+def _lbfgs(losses: Callable[[Tensor], Tensor], start: Tensor, refinement: Refinement, first: int, last: int) -> Tensor:
+    return minimise(losses, start, last - first)

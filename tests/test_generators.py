@@ -186,7 +186,7 @@ def test_both_ways_of_running_an_onnx_graph_are_the_network_that_was_exported() 
     for holding, network in ((onnx_graph, strangers.DCGAN()), (onnx_of_one_batch_size, strangers.MLP())):
         generator = load_generator(GeneratorSource(holding()[1]))
         z = torch.randn(5, generator.latent_space.dim)
-        shaped = z.view(5, *tuple(generator.latent_shape))
+        shaped = z.view(5, 6, 1, 1) if holding is onnx_graph else z
         expected = (strangers.trained(network)(shaped) + 1) / 2
         assert torch.allclose(generator(z), expected, atol=1e-5)
 

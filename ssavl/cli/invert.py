@@ -22,10 +22,12 @@ from ssavl.cli.use import Use, images_argument, uses_model
     show_default=True,
     help="Steps of optimisation; each is a pass through the generator, forth and back. 0 is the encoder alone.",
 )
-@click.option("--optimiser", type=click.Choice(["adam", "lbfgs"]), default="adam", show_default=True)
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 0.1; of L-BFGS 1]")
+@click.option("--optimiser", type=click.Choice(["lbfgs", "adam"]), default="lbfgs", show_default=True)
 @click.option(
-    "--prior-weight", type=click.FloatRange(0), default=0.01, show_default=True, help="Pull towards the prior."
+    "--learning-rate", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Of Adam."
+)
+@click.option(
+    "--prior-weight", type=click.FloatRange(0), default=0.001, show_default=True, help="Pull towards the prior."
 )
 @uses_model
 def invert(
@@ -35,7 +37,7 @@ def invert(
     pictures: Path | None,
     refine: int,
     optimiser: Literal["adam", "lbfgs"],
-    learning_rate: float | None,
+    learning_rate: float,
     prior_weight: float,
 ) -> None:
     """Encode IMAGES, then refine their latents by gradient descent.
