@@ -18,6 +18,7 @@ from ssavl.datasets.resize import fit
 from ssavl.errors import UserError
 
 ARRAY = ".npy"
+CHUNK = 1000  # images of an array that are in memory at once
 
 
 class ImageStream:
@@ -41,7 +42,7 @@ class ImageStream:
     def __init__(self, paths: Sequence[Path], image_shape: tuple[int, int, int]) -> None:
         self.channels, self.size, _ = image_shape
         self.unreadable: dict[str, str] = {}
-        self._files: list[Path | tuple[Path, NDArray[Any]]] = []
+        self._files: list[Path | tuple[Path, int]] = []  # an array with its length
         for path in paths:
             if path.is_dir() and (path / "images.npy").is_file():
                 path = path / "images.npy"
@@ -53,13 +54,13 @@ class ImageStream:
             elif not path.is_file():
                 raise UserError(f"{path} does not exist")
             elif path.suffix == ARRAY:
-                self._files.append((path, self._open(path)))
+                self._files.append((path, len(self._open(path))))
             else:
                 self._files.append(path)
 
     def __len__(self) -> int:
         """How many images there are, readable or not."""
-        return sum(len(entry[1]) if isinstance(entry, tuple) else 1 for entry in self._files)
+        return sum(entry[1] if isinstance(entry, tuple) else 1 for entry in self._files)
 
     def batches(self, size: int) -> Iterator[tuple[list[str], Tensor]]:
         """Names, and images ``(size or less, C, H, W)`` in [0, 1] on the CPU; what cannot be read is left out.
@@ -85,9 +86,11 @@ class ImageStream:
     def _images(self) -> Iterator[tuple[str, Tensor]]:
         for entry in self._files:
             if isinstance(entry, tuple):
-                path, array = entry
-                for index in range(len(array)):
-                    yield f"{path}[{index}]", self._float(path, array[index])
+                path, count = entry
+                for start in range(0, count, CHUNK):
+                    # Mapped anew each time: pages of an open map count as this process's memory once they are read.
+                    for index, image in enumerate(np.array(self._open(path)[start : start + CHUNK])):
+                        yield f"{path}[{start + index}]", self._float(path, image)
                 continue
             try:
                 image = decode(entry, self.size, self.channels)
