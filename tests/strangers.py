@@ -97,6 +97,9 @@ from torch import nn
 def make(kind="MLP", **arguments):
     return strangers.trained(getattr(strangers, kind)(**arguments))
 
+def in_training():
+    return make("DCGAN").train()
+
 class Batchy(nn.Module):
     """Normalises over the batch, whatever its mode."""
     def __init__(self):

@@ -267,6 +267,34 @@ def test_an_unfit_generator_is_refused_in_one_line(spec: str) -> None:
     assert not Path("data").exists()
 
 
+def test_a_factory_that_leaves_batchnorm_in_training_mode_is_put_into_evaluation() -> None:
+    strangers.write_code(Path())
+    flags = ["--gan", "code.py:in_training", "--latent-dim", "6"]
+    result = invoke("inspect", *flags, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["weights"] == weights_hash(load_generator(GeneratorSource("code.py:in_training")))
+    assert invoke("fit-encoders", *flags, "--out", "encoders", *FIT).exit_code == 0
+
+
+def test_a_graph_traced_in_training_mode_is_refused() -> None:
+    torch.jit.trace(strangers.trained(strangers.DCGAN()).train(), torch.randn(4, 6, 1, 1)).save("model.ts")
+    result = invoke("fit-encoders", "--gan", "model.ts", "--trust", "--latent-dim", "6", "--out", "encoders", *FIT)
+    assert result.exit_code == 1
+    assert "normalises over the batch: call .eval()" in result.stderr
+    assert not Path("encoders").exists()
+
+
+@pytest.mark.parametrize("size", ["5", "8"])
+def test_a_wrong_latent_size_names_the_flag(size: str) -> None:
+    strangers.write_code(Path())
+    for command in ("inspect", "fit-encoders"):
+        result = invoke(command, "--gan", "code.py:make", "--latent-dim", size, *FIT)
+        assert result.exit_code == 1
+        assert "set --latent-dim or --latent-shape" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
 def test_flags_mend_what_flags_can_mend() -> None:
     strangers.write_code(Path())
     result = invoke("inspect", "--gan", "code.py:Grey", "--latent-dim", "7", "--output-range", "0", "255")
