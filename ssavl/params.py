@@ -60,13 +60,22 @@ class WarmupParams(Section):
 
 
 class InvarianceParams(Section):
-    """What a category must survive (see ``ssavl.objectives.invariances``); all zero is the paper to the letter."""
+    """Random transformations of an image that leave its category alone (``ssavl.objectives.invariances``)."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
     shear: Annotated[float, Field(ge=0, le=1)] = 0.0
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    warp: Annotated[float, Field(ge=0, le=1)] = 0.0
+    flip: bool = False
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    gamma: Weight = 0.0
     noise: Weight = 0.0
+
+
+class CodeInvarianceParams(InvarianceParams):
+    """What a category must survive; all zero is the paper to the letter."""
+
     codes: bool = Field(False, description="whether codes, like the category, are read from transformed images")
 
 
@@ -75,6 +84,22 @@ class ConsistencyParams(Section):
 
     weight: Weight = 0.0
     warmup: WarmupParams = WarmupParams()
+
+
+class ClustersParams(Section):
+    """Categories of real training images, label-free, that q(d | x) starts from (``ssavl.methods.clusters``)."""
+
+    iterations: Annotated[int, Field(ge=0)] = Field(0, description="of the embedding; 0 is the paper")
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    learning_rate: Rate = 0.001
+    decay: Annotated[int, Field(ge=0)] = 0
+    temperature: Annotated[float, Field(gt=0)] = 0.5
+    size: Count = Field(64, description="dimensions of the embedding")
+    invariances: InvarianceParams = InvarianceParams()
+    restarts: Count = Field(10, description="of k-means, the tightest of which is kept")
+    neighbours: Count = Field(10, description="that vote on an image's category")
+    rounds: Annotated[int, Field(ge=0)] = Field(10, description="of that vote")
+    weight: Weight = Field(1.0, description="of q(d | x) agreeing with the clusters on real images during train-gan")
 
 
 class RelaxationParams(Section):
@@ -126,8 +151,9 @@ class TrainGanParams(Section):
     mi_category_weight: Weight = 1.0
     mi_code_weight: Weight = 0.1
     mi_warmup: WarmupParams = WarmupParams()
-    code_invariances: InvarianceParams = InvarianceParams()
+    code_invariances: CodeInvarianceParams = CodeInvarianceParams()
     real_consistency: ConsistencyParams = ConsistencyParams()
+    real_clusters: ClustersParams = ClustersParams()
     shared_trunk: bool = False
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="averaged generator weights; 0 for none")
     interleaved: InterleavedParams = InterleavedParams()

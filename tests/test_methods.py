@@ -11,9 +11,12 @@ from torch import Tensor
 from ssavl.engine.device import Compute
 from ssavl.engine.run import Run, Schedule
 from ssavl.inference import InferenceModel
+from ssavl.methods.clusters import embedding_phase, find_clusters
 from ssavl.methods.ssavl import Fitting, Networks, build_networks, gan_phases, joint_phase
+from ssavl.networks.embedding import Embedding
+from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import RelaxationParams, TrainGanParams
+from ssavl.params import ClustersParams, InvarianceParams, RelaxationParams, TrainGanParams
 
 CPU = Compute(torch.device("cpu"), False)
 
@@ -117,6 +120,42 @@ def test_without_codes_it_is_a_plain_wasserstein_gan() -> None:
     networks, run = make(code_dim=0, categories=0)
     assert networks.code_encoder is None
     run.train()
+
+
+def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them() -> None:
+    torch.manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
+    kinds = torch.rand(3, 1, 28, 28)
+    truth = torch.arange(60) % 3
+    images = (kinds[truth] + 0.02 * torch.randn(60, 1, 28, 28)).clamp(0, 1)
+    params = ClustersParams(
+        iterations=60, batch_size=16, size=4, invariances=InvarianceParams(noise=0.05), neighbours=5
+    )
+    embedding = Embedding(Trunk((1, 28, 28), 2, 8), params.size)
+
+    def real(n: int) -> Tensor:
+        return images[torch.randint(60, (n,), generator=rng)]
+
+    phase = embedding_phase(embedding, params, real, rng)
+    Run({"embedding": embedding}, [phase], Schedule(60, 0.005, (0.5, 0.9)), CPU, rng, Path("embedding")).train()
+    clusters = find_clusters(embedding, images.split(25), 3, params, seed=0)
+    assert clusters.labels.shape == (60,)
+    assert {tuple(clusters.labels[truth == k].unique().tolist()) for k in range(3)} == {(0,), (1,), (2,)}
+    assert clusters.summary(3)["smallest"] == pytest.approx(1 / 3)
+
+    def clustered(n: int) -> tuple[Tensor, Tensor]:
+        index = torch.randint(60, (n,), generator=rng)
+        return images[index], clusters.labels[index]
+
+    settings = TrainGanParams.model_validate({**SMALL, "mi_category_weight": 0.0})
+    networks = build_networks(settings, (1, 28, 28))
+    schedule = Schedule(60, 0.005, (0.5, 0.9))
+    Run(
+        networks.modules(), gan_phases(networks, settings, real, rng, clustered), schedule, CPU, rng, Path("gan")
+    ).train()
+    assert networks.code_encoder is not None
+    read = networks.code_encoder.posterior(images).probabilities("category").argmax(1)
+    assert (read == clusters.labels).float().mean() > 0.9
 
 
 def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.objectives.consistency import paired_information
+from ssavl.objectives.contrast import contrast
 from ssavl.objectives.elbo import elbo
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood, LikelihoodName, bits_per_dimension
 from ssavl.objectives.mutual_information import code_nll, ramp
+from ssavl.objectives.neighbours import majority, neighbours
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
@@ -179,9 +181,38 @@ def test_invariances_move_what_they_say() -> None:
     assert noisy.std().item() == pytest.approx(0.1, rel=0.02)
 
 
+def test_a_mirror_image_shows_up_in_half_of_the_draws() -> None:
+    x = torch.rand(1, 1, 8, 8).repeat(400, 1, 1, 1)
+    flipped = Invariances(flip=True)(x, torch.Generator().manual_seed(0))
+    same = (flipped == x).flatten(1).all(1)
+    assert torch.equal(flipped[~same], x.flip(-1)[~same])
+    assert 150 < same.sum() < 250
+
+
+def test_grey_levels_keep_black_and_their_order() -> None:
+    x = torch.linspace(0, 1, 64).view(1, 1, 8, 8).repeat(100, 1, 1, 1)
+    rng = torch.Generator().manual_seed(0)
+    scaled = Invariances(contrast=0.3)(x, rng)
+    assert scaled[:, 0, 0, 0].abs().max() == 0
+    assert (scaled[:, 0, -1, -1] - 1).abs().max().item() == pytest.approx(0.3, abs=0.02)
+    bent = Invariances(gamma=0.5)(x, rng)
+    assert (bent.flatten(1).diff(dim=1) >= 0).all()
+    assert torch.allclose(bent[:, 0, -1, -1], torch.ones(100))
+    exponents = bent[:, 0, 4, 0].log() / x[0, 0, 4, 0].log()
+    assert exponents.log().abs().max().item() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_warp_moves_points_smoothly_and_as_far_as_it_says() -> None:
+    ramp_image = torch.linspace(-1 + 1 / 32, 1 - 1 / 32, 32).expand(500, 1, 32, 32)  # each pixel's own abscissa
+    warped = Invariances(warp=0.05)(ramp_image, torch.Generator().manual_seed(0))
+    moved = (warped - ramp_image)[..., 8:24, 8:24]
+    assert 0.02 < moved.std().item() < 0.06  # 0.05 at the grid's knots, less between them
+    assert moved.diff(dim=-1).abs().max() < 0.1
+
+
 def test_invariances_are_differentiable_in_the_image() -> None:
     x = torch.rand(2, 1, 8, 8, requires_grad=True)
-    transform = Invariances(rotation=15, scale=0.1, shear=0.1, shift=0.1, noise=0.1)
+    transform = Invariances(15, 0.1, 0.1, 0.1, warp=0.1, flip=True, contrast=0.1, gamma=0.1, noise=0.1)
     transform(x, torch.Generator().manual_seed(0)).sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
@@ -199,6 +230,32 @@ def test_paired_information_of_known_cases() -> None:
     joint = (p.T @ q + q.T @ p) / 60
     exact = (joint * (joint / (joint.sum(1, keepdim=True) * joint.sum(1))).log()).sum()
     assert torch.allclose(paired_information(p, q).mean(), exact, atol=1e-6)
+
+
+def test_contrast_of_known_cases() -> None:
+    n, temperature = 6, 0.5
+    apart = torch.eye(n)
+    others = 2 * (n - 1)
+    exact = -math.log1p(others * math.exp(-1 / temperature))  # partner at cosine 1, all others at 0
+    assert torch.allclose(contrast(apart, apart, temperature), torch.full((n,), exact), atol=1e-6)
+    collapsed = torch.ones(n, 1)
+    assert torch.allclose(contrast(collapsed, collapsed, temperature), torch.full((n,), -math.log(2 * n - 1)))
+    e, e_view = torch.nn.functional.normalize(torch.randn(2, n, 3), dim=-1)
+    swapped = contrast(e_view, e, temperature)
+    assert torch.allclose(contrast(e, e_view, temperature), swapped, atol=1e-6)
+
+
+def test_neighbours_are_the_nearest_others_by_angle() -> None:
+    angle = torch.tensor([0.0, 0.1, 0.3, 2.0, 2.1, 2.4])
+    features = torch.stack([angle.cos(), angle.sin()], 1) * torch.tensor([1.0, 5.0, 2.0, 1.0, 9.0, 3.0])[:, None]
+    assert neighbours(features, 2).tolist() == [[1, 2], [0, 2], [1, 0], [4, 5], [3, 5], [4, 3]]
+
+
+def test_a_majority_of_neighbours_corrects_a_stray_label() -> None:
+    near = torch.tensor([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [5, 6, 7], [4, 6, 7], [4, 5, 7], [4, 5, 6]])
+    labels = torch.tensor([0, 0, 1, 0, 1, 1, 1, 1])
+    assert majority(labels, near, 2, 1).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert torch.equal(majority(labels, near, 2, 0), labels)
 
 
 def test_information_of_a_perfect_reader_is_the_entropy() -> None:

@@ -124,6 +124,15 @@ def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_clusters_of_real_images_are_recorded(data: Path) -> None:
+    clusters = "{iterations: 4, batch_size: 8, size: 4, neighbours: 3, invariances: {noise: 0.1}}"
+    result = invoke("train-gan", *tiny_overrides(train_gan__real_clusters=clusters))
+    assert result.exit_code == 0, result.output
+    record = json.loads((data / "gan/run.json").read_text())["clusters"]
+    assert 0 < record["smallest"] <= record["largest"] < 1
+    assert "generator/agreement" in read_log(data / "gan/log.csv")
+
+
 def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
     overrides = tiny_overrides(train_gan__categories=0, train_gan__code_dim=0)
     assert invoke("train-gan", "--out", "plain", *overrides).exit_code == 0

@@ -106,6 +106,10 @@ class Prepared:
         index = torch.randint(span.start, span.stop, (n,), generator=rng, device=rng.device)
         return _floats(self.images[index.cpu().numpy()]).to(rng.device)
 
+    def take(self, split: Split, index: Tensor) -> Tensor:
+        """The images at these positions of a split, ``(len(index), C, H, W)`` in [0, 1] on the index's device."""
+        return _floats(self.images[index.cpu().numpy() + self.span(split).start]).to(index.device)
+
     def batches(self, split: Split, size: int) -> Iterator[Tensor]:
         """The split in order, float ``(size or less, C, H, W)`` in [0, 1] on the CPU."""
         span = self.span(split)

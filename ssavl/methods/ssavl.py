@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ssavl.engine.phase import Phase, frozen
 from ssavl.generators.protocol import Generator
@@ -42,6 +43,7 @@ from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penal
 from ssavl.params import Objective, RelaxationParams, TrainGanParams
 
 Draw = Callable[[int], Tensor]  # n -> n things: real images or latents
+DrawClustered = Callable[[int], tuple[Tensor, Tensor]]  # n -> n real images and the index (n,) of their clusters
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,20 @@ def build_networks(params: TrainGanParams, image_shape: ImageShape) -> Networks:
     return Networks(generator, critic, code_encoder, noise_encoder)
 
 
-def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torch.Generator) -> list[Phase]:
+def gan_phases(
+    networks: Networks,
+    params: TrainGanParams,
+    real: Draw,
+    rng: torch.Generator,
+    clustered: DrawClustered | None = None,
+) -> list[Phase]:
     """The phases of ``train-gan``.
 
     Args:
         networks: from :func:`build_networks`.
         real: draws ``n`` real images, ``(n, C, H, W)`` in [0, 1].
         rng: draws latents, epsilons and transformations.
+        clustered: draws them with their clusters (:mod:`ssavl.methods.clusters`), for the category to agree with.
     """
     generator, critic, code_encoder = networks.generator, networks.critic, networks.code_encoder
     space = generator.latent_space
@@ -166,6 +175,9 @@ def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torc
             weight = consistency.weight * ramp(update, consistency.warmup.start, consistency.warmup.length)
             terms["consistency"] = real_information() if weight else x_gen.new_full((n,), torch.nan)
             loss = loss - weight * terms["consistency"] if weight else loss
+        if clustered is not None and category is not None:
+            terms["agreement"] = agreement(*clustered(n))
+            loss = loss - params.real_clusters.weight * terms["agreement"]
         return loss, terms
 
     def real_information() -> Tensor:
@@ -174,6 +186,13 @@ def gan_phases(networks: Networks, params: TrainGanParams, real: Draw, rng: torc
         x = real(n)
         views = code_encoder.posterior(torch.cat([invariances(x, rng), invariances(x, rng)]))
         return paired_information(*views.probabilities(category.name).chunk(2))
+
+    def agreement(x: Tensor, cluster: Tensor) -> Tensor:
+        """log q(cluster | transformed x) in nats, ``(n,)``."""
+        assert code_encoder is not None
+        assert category is not None
+        posterior = code_encoder.posterior(invariances(x, rng)).blocks[category.name]
+        return posterior.log_prob(F.one_hot(cluster, category.dim))
 
     def train_generator(update: int) -> Mapping[str, Tensor]:
         drawn = latents.last if interleaved else latents.new()

@@ -1,8 +1,8 @@
 r"""Random transformations under which a category must stay what it is.
 
 Section 3.2 of Ye & Bors 2024 calls {c, d} invariant representations; seeing generated images only through random
-rotation, scale, shear, shift and pixel noise makes the mutual information of Eq. 24 mean it: a category written into
-fine texture does not survive. Every transformation is differentiable in the image.
+transformations (affine and smooth warps, mirror images, grey levels, pixel noise) makes the mutual information of
+Eq. 24 mean it: a category written into fine texture does not survive. Every one is differentiable in the image.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_WARP_GRID = (4, 4)
+_DARKEST = 1e-3  # of 1: below, a power has no useful gradient
+
 
 @dataclass(frozen=True)
 class Invariances:
@@ -24,6 +27,10 @@ class Invariances:
         scale: relative, uniform in 1 plus or minus.
         shear: relative, uniform in plus or minus.
         shift: fraction of the side, uniform in plus or minus.
+        warp: standard deviation of a smooth random displacement, in half sides; a grid of 4 x 4 draws, interpolated.
+        flip: whether left and right are exchanged in half of the images.
+        contrast: relative, the factor on grey levels is uniform in 1 plus or minus.
+        gamma: grey levels are raised to exp(u), u uniform in plus or minus.
         noise: standard deviation of Gaussian pixel noise, in units of [0, 1].
     """
 
@@ -31,13 +38,28 @@ class Invariances:
     scale: float = 0.0
     shear: float = 0.0
     shift: float = 0.0
+    warp: float = 0.0
+    flip: bool = False
+    contrast: float = 0.0
+    gamma: float = 0.0
     noise: float = 0.0
 
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """Images ``(B, C, H, W)`` in [0, 1], each transformed by its own draw; noise may leave [0, 1]."""
-        if self.rotation or self.scale or self.shear or self.shift:
-            grid = F.affine_grid(self._affine(len(x), rng).to(x.dtype), list(x.shape), align_corners=False)
+        n = len(x)
+        if self.rotation or self.scale or self.shear or self.shift or self.warp:
+            grid = F.affine_grid(self._affine(n, rng).to(x.dtype), list(x.shape), align_corners=False)
+            if self.warp:
+                field = self.warp * torch.randn(n, 2, *_WARP_GRID, generator=rng, device=rng.device, dtype=x.dtype)
+                field = F.interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True)
+                grid = grid + field.permute(0, 2, 3, 1)
             x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        if self.flip:
+            x = torch.where(_uniform(n, rng) < 0, x.flip(-1), x)
+        if self.contrast:
+            x = x * (1 + self.contrast * _uniform(n, rng))
+        if self.gamma:
+            x = x.clamp(_DARKEST, 1) ** (self.gamma * _uniform(n, rng)).exp()
         if self.noise:
             x = x + self.noise * torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
         return x
@@ -51,3 +73,8 @@ class Invariances:
         cos, sin = angle.cos() / scale, angle.sin() / scale
         rows = (cos, cos * shear - sin, 2 * self.shift * draw[3], sin, sin * shear + cos, 2 * self.shift * draw[4])
         return torch.stack(rows, dim=-1).view(n, 2, 3)
+
+
+def _uniform(n: int, rng: torch.Generator) -> Tensor:
+    """One draw from (-1, 1) per image, ``(n, 1, 1, 1)``."""
+    return 2 * torch.rand(n, 1, 1, 1, generator=rng, device=rng.device) - 1

@@ -6,15 +6,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ssavl.datasets.prepared import MANIFEST, read_prepared
+import torch
+from torch import Tensor
+
+from ssavl.datasets.prepared import MANIFEST, Prepared, read_prepared
+from ssavl.engine.device import Compute
 from ssavl.engine.run import LOG, Run, Schedule
 from ssavl.errors import UserError
 from ssavl.generators.own import save_generator
 from ssavl.inference import encoder_entries
-from ssavl.methods.ssavl import build_networks, gan_phases
+from ssavl.methods.clusters import embedding_phase, find_clusters
+from ssavl.methods.ssavl import DrawClustered, Networks, build_networks, gan_phases
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.trunk import Trunk
 from ssavl.params import Params
-from ssavl.stages.workspace import Options, seed_everything, workspace
+from ssavl.stages.workspace import Options, Workspace, seed_everything, workspace
 
 
 def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
@@ -38,9 +45,12 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
     modules = {name: compute.place(module) for name, module in networks.modules().items()}
     settings = {"seed": params.seed, "train-gan": train.model_dump(mode="json")}
     with workspace("train-gan", settings, {"data": data / MANIFEST}, out, compute) as work:
+        clustered = None
+        if train.real_clusters.iterations and train.categories:
+            clustered = _clustered(params, prepared, networks, rng, compute, work, options)
         run = Run(
             modules,
-            gan_phases(networks, train, lambda n: prepared.draw("train", n, rng), rng),
+            gan_phases(networks, train, lambda n: prepared.draw("train", n, rng), rng, clustered),
             Schedule(
                 train.iterations,
                 train.learning_rate,
@@ -63,3 +73,44 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
         work.record |= {"iterations": run.step, "resumed_from": run.resumed_from}
         parameters = sum(p.numel() for p in generator.parameters())
     return {"generator": str(out / "generator.pt"), "iterations": run.step, "parameters": parameters}
+
+
+def _clustered(
+    params: Params,
+    prepared: Prepared,
+    networks: Networks,
+    rng: torch.Generator,
+    compute: Compute,
+    work: Workspace,
+    options: Options,
+) -> DrawClustered:
+    """Cluster the training images, and let the code encoder start from the embedding that they were clustered in."""
+    train, clustering = params.train_gan, params.train_gan.real_clusters
+    trunk = Trunk(prepared.image_shape, train.encoder.width, train.encoder.features)
+    embedding = compute.place(Embedding(trunk, clustering.size))
+    schedule = Schedule(
+        clustering.iterations,
+        clustering.learning_rate,
+        train.adam_betas,
+        clustering.decay,
+        train.log_every,
+        options.checkpoint_seconds,
+    )
+    phase = embedding_phase(embedding, clustering, lambda n: prepared.draw("train", n, rng), rng)
+    run = Run({"embedding": embedding}, [phase], schedule, compute, rng, work.scratch / "embedding")
+    run.train()
+    run.save()  # a run that is killed later finds the embedding finished
+    with compute.autocast():
+        batches = (x.to(compute.device) for x in prepared.batches("train", 1000))
+        clusters = find_clusters(embedding, batches, train.categories, clustering, params.seed)
+    work.record |= {"clusters": clusters.summary(train.categories)}
+    assert networks.code_encoder is not None
+    if not train.shared_trunk:
+        networks.code_encoder.trunk.load_state_dict(embedding.trunk.state_dict())
+    labels = clusters.labels.to(compute.device)
+
+    def draw(n: int) -> tuple[Tensor, Tensor]:
+        index = torch.randint(len(labels), (n,), generator=rng, device=rng.device)
+        return prepared.take("train", index), labels[index]
+
+    return draw

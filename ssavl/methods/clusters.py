@@ -1,0 +1,91 @@
+r"""Categories of real images before any image is generated, without labels.
+
+1. An embedding in which views of one image, under the declared invariances, find each other
+   (:mod:`ssavl.objectives.contrast`).
+2. k-means of the embedded images. Of several starts the tightest is kept.
+3. Each image takes the category that most of its neighbours have, some rounds long
+   (:mod:`ssavl.objectives.neighbours`), so that borders move to where images are few, as Van Gansbeke et al. 2020 ask
+   of a trained classifier.
+
+``train-gan`` then lets the code encoder learn these categories from real images while the generator learns to draw
+them: which images share a category, which Eq. 24 alone leaves to chance, is settled before generator and encoder can
+lock each other in. It is not in Ye & Bors 2024: 0 iterations are the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from ssavl.engine.phase import Phase
+from ssavl.networks.embedding import Embedding
+from ssavl.objectives.contrast import contrast
+from ssavl.objectives.invariances import Invariances
+from ssavl.objectives.neighbours import majority, neighbours
+from ssavl.params import ClustersParams
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A category for every real image.
+
+    Attributes:
+        labels: int64 ``(N,)``.
+        inertia: mean squared distance of the embedded images to the nearest centre of k-means; of several runs with the
+            same parameters, no label is needed to prefer the tightest.
+        moved: share of the images that their neighbours moved to another category.
+    """
+
+    labels: Tensor
+    inertia: float
+    moved: float
+
+    def summary(self, categories: int) -> dict[str, float]:
+        """For ``run.json``: with the above, the share of images in the smallest and the largest category."""
+        share = torch.bincount(self.labels, minlength=categories) / len(self.labels)
+        smallest, largest = share.min().item(), share.max().item()
+        return {"inertia": self.inertia, "moved": self.moved, "smallest": smallest, "largest": largest}
+
+
+def embedding_phase(
+    embedding: Embedding, params: ClustersParams, real: Callable[[int], Tensor], rng: torch.Generator
+) -> Phase:
+    """The phase that trains the module ``embedding``.
+
+    Args:
+        real: draws ``n`` real images, ``(n, C, H, W)`` in [0, 1].
+        rng: draws transformations.
+    """
+    invariances = Invariances(**params.invariances.model_dump())
+
+    def loss(update: int) -> Mapping[str, Tensor]:
+        x = real(params.batch_size)
+        e, e_view = embedding(torch.cat([invariances(x, rng), invariances(x, rng)])).chunk(2)
+        return {"loss": -contrast(e, e_view, params.temperature)}
+
+    return Phase("embedding", ("embedding",), loss)
+
+
+@torch.no_grad()
+def find_clusters(
+    embedding: Embedding, batches: Iterable[Tensor], categories: int, params: ClustersParams, seed: int
+) -> Clusters:
+    """Steps 2 and 3.
+
+    Args:
+        batches: all real images in order, each ``(B, C, H, W)`` in [0, 1], on the embedding's device.
+        seed: of the starts of k-means.
+    """
+    features, points = [], []
+    for x in batches:
+        features.append(embedding.trunk(x).float())
+        points.append(embedding(x))
+    fit = KMeans(categories, n_init=params.restarts, random_state=seed).fit(torch.cat(points).double().cpu().numpy())
+    start = torch.as_tensor(fit.labels_, dtype=torch.int64)
+    near = neighbours(torch.cat(features), params.neighbours).cpu()
+    labels = majority(start, near, categories, params.rounds)
+    return Clusters(labels, fit.inertia_ / len(labels), (labels != start).float().mean().item())
