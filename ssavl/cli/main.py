@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ssavl import __version__
+from ssavl.cli.compare import compare
 from ssavl.cli.encode import encode
 from ssavl.cli.evaluate import evaluate
 from ssavl.cli.export import export
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 PIPELINE = (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures)
-USES = (inspect, encode, reconstruct, invert, interpolate, score, sample, decode, export, render, metrics)
+USES = (inspect, encode, reconstruct, invert, interpolate, score, sample, decode, export, render, metrics, compare)
 
 for command in (*PIPELINE, *USES):
     main.add_command(command)

@@ -1,0 +1,76 @@
+"""A metric over several runs: mean, spread, extremes and a confidence interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95  # of the interval of the mean
+
+Direction = Literal["up", "down"]
+
+DIRECTIONS: dict[str, Direction] = {
+    **dict.fromkeys(("accuracy", "accuracy_majority", "nmi", "ari", "ll", "ll_code", "ll_noise"), "up"),
+    **dict.fromkeys(("mse", "rmse", "rmse_255", "bits_per_dimension"), "down"),
+    **dict.fromkeys(("calibration_noise", "calibration_code", "calibration_category"), "down"),
+}  # which way is better; of a divergence neither is
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One metric over n runs.
+
+    Attributes:
+        mean: over the runs.
+        std: sample deviation (n - 1); 0 for a single run.
+        best, worst: of the runs, by the metric's direction; ``None`` where it has none.
+        low, high: Student's 95 % interval of the mean; the mean itself for a single run.
+        n: runs.
+    """
+
+    mean: float
+    std: float
+    best: float | None
+    worst: float | None
+    low: float
+    high: float
+    n: int
+
+    def plain(self) -> dict[str, float | int | None]:
+        """For a JSON document."""
+        return asdict(self)
+
+
+def summarise(values: Sequence[float], direction: Direction | None) -> Summary:
+    """The summary of a metric's values, one per run.
+
+    Raises:
+        ValueError: no value.
+    """
+    if not values:
+        raise ValueError("a summary needs at least one run")
+    array = np.asarray(values, dtype=np.float64)
+    n, mean = len(array), float(array.mean())
+    std = float(array.std(ddof=1)) if n > 1 else 0.0
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / n**0.5 if n > 1 else 0.0
+    extremes = {"up": (array.max(), array.min()), "down": (array.min(), array.max())}
+    best, worst = map(float, extremes[direction]) if direction else (None, None)
+    return Summary(mean, std, best, worst, mean - half, mean + half, n)
+
+
+def winner(rows: Mapping[str, Summary], direction: Direction | None) -> str | None:
+    """The row that is better than every other beyond both intervals; ``None`` where none is, or nothing is better."""
+    if direction is None or len(rows) < 2 or any(row.n < 2 for row in rows.values()):
+        return None
+    sign = 1 if direction == "up" else -1
+    name = max(rows, key=lambda key: sign * rows[key].mean)
+    own = rows[name]
+    for key, other in rows.items():
+        clear = own.low > other.high if direction == "up" else own.high < other.low
+        if key != name and not clear:
+            return None
+    return name

@@ -1,0 +1,108 @@
+"""``ssavl compare``: many runs, many seeds, one table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ssavl.errors import UserError
+from ssavl.files import read_json, write_bytes
+from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
+
+Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
+
+
+def compare(runs: Iterable[tuple[str, Path]], out: Path | None) -> Table:
+    """Gather ``metrics.json`` and ``baselines.json`` of many runs by name.
+
+    A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>`` where all runs have
+    one and the same model.
+
+    Args:
+        runs: names, and folders that ``evaluate`` wrote.
+        out: ``.json``, ``.csv``, ``.md`` or ``.tex``, or nothing.
+
+    Raises:
+        UserError: no run, a folder without metrics, an ending that names no format.
+    """
+    if out is not None and out.suffix not in WRITERS:
+        raise UserError(f"{out}: the ending chooses the format: {', '.join(WRITERS)}")
+    values: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for name, folder in runs:
+        baselines = read_json(folder / "baselines.json") if (folder / "baselines.json").is_file() else {}
+        for model, metrics in {**read_json(folder / "metrics.json"), **baselines}.items():
+            for metric, value in metrics.items():
+                if value is not None:
+                    values.setdefault((name, model), {}).setdefault(metric, []).append(value)
+    if not values:
+        raise UserError("nothing to compare: name runs as NAME=FOLDER, folders that `ssavl evaluate` wrote")
+    one_model = len({model for _, model in values}) == 1
+    table = {
+        (name if one_model else f"{name}/{model}"): {
+            metric: summarise(numbers, DIRECTIONS.get(metric)) for metric, numbers in metrics.items()
+        }
+        for (name, model), metrics in values.items()
+    }
+    if out is not None:
+        write_bytes(out, WRITERS[out.suffix](table).encode())
+    return table
+
+
+def markdown(table: Table) -> str:
+    """Mean ± sample deviation [95 % interval] (n); bold where better than every other beyond both intervals."""
+    names = _metrics(table)
+    lines = ["| | " + " | ".join(table) + " |", "|---" * (len(table) + 1) + "|"]
+    for metric in names:
+        best = _winner(table, metric)
+        cells = []
+        for row, metrics in table.items():
+            own = metrics.get(metric)
+            text = "-" if own is None else f"{own.mean:.4g} ± {own.std:.2g} [{own.low:.4g}, {own.high:.4g}] ({own.n})"
+            cells.append(f"**{text}**" if row == best else text)
+        lines.append(f"| {metric} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _json(table: Table) -> str:
+    plain = {row: {name: own.plain() for name, own in metrics.items()} for row, metrics in table.items()}
+    return json.dumps(plain, indent=2) + "\n"
+
+
+def _csv(table: Table) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["row", "metric", *Summary.__dataclass_fields__])
+    for row, metrics in table.items():
+        writer.writerows([row, name, *own.plain().values()] for name, own in metrics.items())
+    return buffer.getvalue()
+
+
+def _latex(table: Table) -> str:
+    lines = [f"\\begin{{tabular}}{{l{'r' * len(table)}}}", "\\toprule", _latex_row("", table), "\\midrule"]
+    for metric in _metrics(table):
+        best = _winner(table, metric)
+        cells = []
+        for row, metrics in table.items():
+            own = metrics.get(metric)
+            text = "--" if own is None else f"{own.mean:.4g} \\pm {own.std:.2g}"
+            cells.append("--" if own is None else f"$\\mathbf{{{text}}}$" if row == best else f"${text}$")
+        lines.append(_latex_row(metric.replace("_", "\\_"), cells))
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+def _latex_row(first: str, cells: Iterable[str]) -> str:
+    return " & ".join([first, *cells]) + " \\\\"
+
+
+def _metrics(table: Mapping[str, Mapping[str, Summary]]) -> list[str]:
+    return list(dict.fromkeys(name for metrics in table.values() for name in metrics))
+
+
+def _winner(table: Table, metric: str) -> str | None:
+    return winner({row: own[metric] for row, own in table.items() if metric in own}, DIRECTIONS.get(metric))
+
+
+WRITERS: dict[str, Callable[[Table], str]] = {".json": _json, ".csv": _csv, ".md": markdown, ".tex": _latex}

@@ -1,0 +1,88 @@
+"""Several runs in one table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from ssavl.files import write_json
+from ssavl.metrics.summary import summarise, winner
+from tests.conftest import invoke, tiny_overrides
+
+
+def test_a_summary_is_the_textbook_one() -> None:
+    values = [0.9, 0.95, 0.97, 0.94]
+    own = summarise(values, "up")
+    interval = stats.t.interval(0.95, 3, loc=own.mean, scale=stats.sem(values))
+    assert own.mean == pytest.approx(0.94)
+    assert own.std == pytest.approx(stats.tstd(values))
+    assert [own.low, own.high] == pytest.approx(list(interval))
+    assert (own.best, own.worst, own.n) == (0.97, 0.9, 4)
+    assert summarise(values, "down").best == 0.9
+    assert summarise(values, None).best is None
+    alone = summarise([2.0], "up")
+    assert (alone.std, alone.low, alone.high, alone.n) == (0, 2, 2, 1)
+    with pytest.raises(ValueError, match="at least one"):
+        summarise([], "up")
+
+
+def test_a_winner_is_clear_of_every_other_interval() -> None:
+    high, low, between = summarise([10, 10.1, 9.9], "up"), summarise([1, 1.1, 0.9], "up"), summarise([1, 5, 9.8], "up")
+    assert winner({"a": high, "b": low}, "up") == "a"
+    assert winner({"a": high, "b": low}, "down") == "b"
+    assert winner({"a": high, "b": low, "c": between}, "up") is None
+    assert winner({"a": high, "b": summarise([1], "up")}, "up") is None
+    assert winner({"a": high, "b": low}, None) is None
+
+
+def write_runs() -> list[str]:
+    for seed in range(3):
+        for name, accuracy in (("ours", 0.95), ("theirs", 0.6)):
+            metrics = {"ssavl": {"accuracy": accuracy + 0.01 * seed, "mse": 30.0 + seed, "ll_code": None}}
+            write_json(Path(f"{name}-{seed}/metrics.json"), metrics)
+    return [f"{name}={name}-{seed}" for name in ("ours", "theirs") for seed in range(3)]
+
+
+@pytest.mark.parametrize("ending", ["json", "csv", "md", "tex"])
+def test_compare_writes_every_format(ending: str) -> None:
+    result = invoke("compare", *write_runs(), "-o", f"t.{ending}")
+    assert result.exit_code == 0, result.output
+    assert "**0.96 ± 0.01 [0.9352, 0.9848] (3)**" in result.output
+    text = Path(f"t.{ending}").read_text()
+    if ending == "json":
+        found = json.loads(text)
+        assert set(found["ours"]["accuracy"]) == {"mean", "std", "best", "worst", "low", "high", "n"}
+        assert found["theirs"]["mse"]["best"] == 30
+    elif ending == "csv":
+        rows = list(csv.DictReader(text.splitlines()))
+        assert [(row["row"], row["metric"]) for row in rows][:2] == [("ours", "accuracy"), ("ours", "mse")]
+    elif ending == "tex":
+        assert r"accuracy & $\mathbf{0.96 \pm 0.01}$ & $0.61 \pm 0.01$ \\" in text
+    else:
+        assert text == result.output
+
+
+def test_several_models_of_a_run_have_a_row_each(data: Path) -> None:
+    assert invoke("evaluate", *tiny_overrides()).exit_code == 0
+    result = invoke("compare", "tiny=data/evaluate")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("| | tiny/ssavl | tiny/ssavl-r | tiny/k-means |")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data"], "NAME=FOLDER"),
+        (["a=nowhere"], "does not exist"),
+        (["ours=ours-0", "-o", "t.xlsx"], ".json, .csv, .md, .tex"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(arguments: list[str], message: str) -> None:
+    write_runs()
+    result = invoke("compare", *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
