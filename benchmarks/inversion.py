@@ -36,6 +36,7 @@ PRIOR_WEIGHT = 0.0001
 CANDIDATES, RESTARTS = 256, 4
 NEAREST = 20_000  # samples that the nearest neighbour is taken from
 NOISE = 0.1  # deviation of "samples + noise"
+DECIDING = ("held-out samples", "real test images")  # the targets that get the longest budget
 PROBE_STEPS = 10  # to find out how long a step takes
 
 
@@ -262,9 +263,10 @@ def main() -> None:
     parser.add_argument("--encoders", type=Path, required=True)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--off-domain", type=Path)
-    parser.add_argument("--images", type=int, default=16, help="per target")
-    parser.add_argument("--longest", type=float, default=5.0, help="longest budget with a batch of one")
-    parser.add_argument("--longest-in-batch", type=float, default=5.0, help="longest budget with a batch of 16")
+    parser.add_argument("--images", type=int, default=16, help="per target, in one batch of 16")
+    parser.add_argument("--singles", type=int, default=8, help="of them, one at a time")
+    parser.add_argument("--longest", type=float, default=5.0, help="longest budget of single images")
+    parser.add_argument("--longest-in-batch", type=float, default=0.5, help="longest budget in a batch")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -277,12 +279,15 @@ def main() -> None:
     print(bench.rates)
     measured = []
     for target, x in targets(bench, arguments):
-        for batch, longest in ((1, arguments.longest), (16, arguments.longest_in_batch)):
+        for batch, images, longest in (
+            (1, x[: arguments.singles], arguments.longest if target in DECIDING else min(1.5, arguments.longest)),
+            (16, x, arguments.longest_in_batch),
+        ):
             budgets = tuple(budget for budget in BUDGETS if budget <= longest)
             print(f"{target}, batch {batch}", flush=True)
-            methods = measure(bench, x, batch, budgets)
-            part = {"target": target, "batch": batch, "images": len(x), "methods": methods, "floors": floors(bench, x)}
-            measured.append(part | {"summary": summary(methods, fit_seconds)})
+            methods = measure(bench, images, batch, budgets)
+            part = {"target": target, "batch": batch, "images": len(images), "methods": methods}
+            measured.append(part | {"floors": floors(bench, images), "summary": summary(methods, fit_seconds)})
     found = {"name": arguments.name, "rates": bench.rates, "fit seconds": fit_seconds, "measured": measured}
     path = ROOT / "benchmarks" / f"inversion-{arguments.name}.json"
     path.write_text(json.dumps(found, indent=1) + "\n")

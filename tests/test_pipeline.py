@@ -33,7 +33,7 @@ def test_a_stage_depends_on_every_module_that_it_imports(stage: str) -> None:
     deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
     name = f"ssavl.stages.{stage.replace('-', '_').lower()}"
     imported = grimp.build_graph("ssavl").find_upstream_modules(name) | {name}
-    exempt = {"ssavl", "ssavl.errors", "ssavl.params"}  # messages, and defaults that params.yaml restates
+    exempt = {"ssavl.errors", "ssavl.params", "ssavl.version"}  # messages, and defaults that params.yaml restates
     for module in imported - exempt:
         path = ROOT / module.replace(".", "/")
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

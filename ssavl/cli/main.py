@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from ssavl import __version__
 from ssavl.cli.compare import compare
 from ssavl.cli.encode import encode
 from ssavl.cli.evaluate import evaluate
@@ -26,6 +25,7 @@ from ssavl.cli.sample import decode, sample
 from ssavl.cli.score import score
 from ssavl.cli.train_gan import train_gan
 from ssavl.errors import Interrupted, UserError
+from ssavl.version import __version__
 
 
 class Main(click.Group):

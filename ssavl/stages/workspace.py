@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-import ssavl
 from ssavl.engine.device import Compute, choose
 from ssavl.files import locked, scratch_folder, sha256, write_json
+from ssavl.version import __version__
 
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
@@ -70,12 +70,12 @@ def workspace(
     """
     started = time.monotonic()
     hashes = {str(path): sha256(path) for path in inputs.values()}
-    key = {"settings": settings, "inputs": list(hashes.values()), "version": ssavl.__version__}
+    key = {"settings": settings, "inputs": list(hashes.values()), "version": __version__}
     scratch = scratch_folder(stage, key)
     with locked(out), locked(scratch):
         work = Workspace(out, scratch, hashes)
         yield work
-        versions = {"ssavl": ssavl.__version__} | {name: metadata.version(name) for name in LIBRARIES}
+        versions = {"ssavl": __version__} | {name: metadata.version(name) for name in LIBRARIES}
         record = {
             "stage": stage,
             "settings": settings,
