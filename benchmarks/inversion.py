@@ -1,6 +1,6 @@
 """Encoders against what a user would do without them: optimise the latent.
 
-    python benchmarks/inversion.py NAME --gan G --encoders E --test IMAGES.npy --off-domain OTHER.npy
+    python benchmarks/inversion.py NAME --gan G --encoders E --test IMAGES.npy
 
 writes benchmarks/inversion-NAME.json, the table in benchmarks/inversion-NAME.md, and docs/images/inversion-NAME.png.
 
@@ -118,10 +118,10 @@ def targets(bench: Bench, arguments: argparse.Namespace) -> Iterator[tuple[str, 
         own = bench.generator(bench.space.sample(n, bench.rng))
     yield "held-out samples", own
     yield "samples + noise", (own + NOISE * torch.randn(own.shape, generator=bench.rng)).clamp(0, 1)
-    for name, path in (("real test images", arguments.test), ("off-domain images", arguments.off_domain)):
-        if path is not None:
-            images = torch.from_numpy(np.load(path)[:n]).float() / 255
-            yield name, images.reshape(-1, *bench.model.image_shape)
+    if arguments.test is not None:
+        real = (torch.from_numpy(np.load(arguments.test)[:n]).float() / 255).reshape(-1, *bench.model.image_shape)
+        yield "real test images", real
+        yield "off-domain: their negatives", 1 - real
 
 
 def floors(bench: Bench, x: Tensor) -> dict[str, float]:
@@ -261,8 +261,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--gan", required=True)
     parser.add_argument("--encoders", type=Path, required=True)
-    parser.add_argument("--test", type=Path)
-    parser.add_argument("--off-domain", type=Path)
+    parser.add_argument("--test", type=Path, help="real images that the generator never saw, uint8 .npy")
     parser.add_argument("--images", type=int, default=16, help="per target, in one batch of 16")
     parser.add_argument("--singles", type=int, default=8, help="of them, one at a time")
     parser.add_argument("--longest", type=float, default=5.0, help="longest budget of single images")
