@@ -27,7 +27,8 @@ VARIANTS: dict[str, list[str]] = {
     "default study": [],
     "penalty on every step": ["train-gan.gp_every=1"],
     "two critic steps": ["train-gan.n_critic=2"],
-    "no real consistency": ["train-gan.real_consistency.weight=0"],
+    "no real clusters": ["train-gan.real_clusters.iterations=0"],
+    "real consistency": ["train-gan.real_consistency.weight=1"],
     "averaged weights": ["train-gan.ema_decay=0.999"],
     "width 32": ["train-gan.width=32", "train-gan.critic.width=32", "train-gan.encoder.width=32"],
 }
@@ -40,7 +41,9 @@ def build(overrides: list[str], scratch: Path) -> Run:
     rng = compute.generator(0)
     networks = build_networks(params, (1, 28, 28))
     images = torch.rand(512, 1, 28, 28, device=compute.device)
-    phases = gan_phases(networks, params, lambda n: images[:n], rng)
+    labels = torch.randint(params.categories, (512,), generator=rng, device=compute.device)
+    clustered = (lambda n: (images[:n], labels[:n])) if params.real_clusters.iterations else None
+    phases = gan_phases(networks, params, lambda n: images[:n], rng, clustered)
     schedule = Schedule(AFTER_WARM_UP * 2, params.learning_rate, params.adam_betas)
     modules = {name: compute.place(module) for name, module in networks.modules().items()}
     averaged = {"generator": params.ema_decay} if params.ema_decay else None
