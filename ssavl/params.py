@@ -96,9 +96,10 @@ class ClustersParams(Section):
     temperature: Annotated[float, Field(gt=0)] = 0.5
     size: Count = Field(64, description="dimensions of the embedding")
     invariances: InvarianceParams = InvarianceParams()
-    restarts: Count = Field(10, description="of k-means, the tightest of which is kept")
-    neighbours: Count = Field(10, description="that vote on an image's category")
-    rounds: Annotated[int, Field(ge=0)] = Field(10, description="of that vote")
+    restarts: Count = Field(100, description="of k-means, the tightest of which is kept")
+    neighbours: Count = Field(10, description="of each image, in the graph that its category is read from")
+    directions: Count = Field(12, description="eigenvectors of that graph")
+    alone: bool = Field(False, description="q(d | x) learns from them alone; L_MI then moves the generator only")
     weight: Weight = Field(1.0, description="of q(d | x) agreeing with the clusters on real images during train-gan")
 
 

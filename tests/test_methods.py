@@ -158,6 +158,21 @@ def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them
     assert (read == clusters.labels).float().mean() > 0.9
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_with_clusters_alone_the_information_moves_the_generator_only(alone: bool) -> None:
+    clusters = {"weight": 0.0, "alone": alone}
+    settings = TrainGanParams.model_validate({**SMALL, "code_dim": 0, "real_clusters": clusters})
+    torch.manual_seed(0)
+    networks = build_networks(settings, (1, 28, 28))
+    rng = torch.Generator().manual_seed(0)
+    images = torch.rand(4, 1, 28, 28)
+    phases = gan_phases(networks, settings, lambda n: images, rng, lambda n: (images, torch.zeros(4, dtype=torch.long)))
+    run = Run(networks.modules(), phases, Schedule(1, 0.01, (0.5, 0.9)), CPU, rng, Path("scratch"))
+    before = parameters(networks)
+    run.update(run.phases[1], 0)
+    assert changed(before, parameters(networks)) == ({"generator"} if alone else {"generator", "code_encoder"})
+
+
 def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     networks, _ = make(schedule="interleaved")
     assert networks.code_encoder is not None

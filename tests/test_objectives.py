@@ -14,7 +14,7 @@ from ssavl.objectives.elbo import elbo
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood, LikelihoodName, bits_per_dimension
 from ssavl.objectives.mutual_information import code_nll, ramp
-from ssavl.objectives.neighbours import majority, neighbours
+from ssavl.objectives.neighbours import nearest_mean, neighbours, spectrum
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
@@ -251,11 +251,20 @@ def test_neighbours_are_the_nearest_others_by_angle() -> None:
     assert neighbours(features, 2).tolist() == [[1, 2], [0, 2], [1, 0], [4, 5], [3, 5], [4, 3]]
 
 
-def test_a_majority_of_neighbours_corrects_a_stray_label() -> None:
-    near = torch.tensor([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [5, 6, 7], [4, 6, 7], [4, 5, 7], [4, 5, 6]])
-    labels = torch.tensor([0, 0, 1, 0, 1, 1, 1, 1])
-    assert majority(labels, near, 2, 1).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert torch.equal(majority(labels, near, 2, 0), labels)
+def test_the_spectrum_brings_together_what_neighbours_connect() -> None:
+    """Two rings, one inside the other: no two means separate them in the plane, any two do in the spectrum."""
+    angle = torch.arange(40) * 2 * math.pi / 40
+    ring = torch.arange(40)
+    near = torch.stack([(ring + step) % 40 for step in (1, -1, 2, -2)], 1)
+    points = spectrum(torch.cat([near, near + 40]), 2)
+    assert torch.allclose(points.norm(dim=1), torch.ones(80, dtype=points.dtype))
+    assert torch.cdist(points[:40], points[:40]).max() < 0.01 < torch.cdist(points[:40], points[40:]).min()
+    plane = torch.cat([torch.stack([angle.cos(), angle.sin()], 1) * radius for radius in (1, 2)])
+    truth = torch.arange(80) // 40
+    stray = truth.clone()
+    stray[[0, 7, 50]] = 1 - stray[[0, 7, 50]]
+    assert torch.equal(nearest_mean(points, stray, 2), truth)
+    assert not torch.equal(nearest_mean(plane, stray, 2), truth)
 
 
 def test_information_of_a_perfect_reader_is_the_entropy() -> None:

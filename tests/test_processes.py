@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def train_command(out: str) -> list[str]:
-    clusters = "{iterations: 50, batch_size: 8, size: 4, neighbours: 3, invariances: {noise: 0.1}}"
+    clusters = "{iterations: 50, batch_size: 8, size: 4, neighbours: 3, directions: 3, invariances: {noise: 0.1}}"
     overrides = tiny_overrides(train_gan__iterations=800, train_gan__real_clusters=clusters)
     return [sys.executable, "-m", "ssavl", "train-gan", "--out", out, "--checkpoint-seconds", "0.2", *overrides]
 

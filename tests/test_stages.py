@@ -125,7 +125,7 @@ def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
 
 
 def test_clusters_of_real_images_are_recorded(data: Path) -> None:
-    clusters = "{iterations: 4, batch_size: 8, size: 4, neighbours: 3, invariances: {noise: 0.1}}"
+    clusters = "{iterations: 4, batch_size: 8, size: 4, neighbours: 3, directions: 3, invariances: {noise: 0.1}}"
     result = invoke("train-gan", *tiny_overrides(train_gan__real_clusters=clusters))
     assert result.exit_code == 0, result.output
     record = json.loads((data / "gan/run.json").read_text())["clusters"]

@@ -3,9 +3,9 @@ r"""Categories of real images before any image is generated, without labels.
 1. An embedding in which views of one image, under the declared invariances, find each other
    (:mod:`ssavl.objectives.contrast`).
 2. k-means of the embedded images. Of several starts the tightest is kept.
-3. Each image takes the category that most of its neighbours have, some rounds long
-   (:mod:`ssavl.objectives.neighbours`), so that borders move to where images are few, as Van Gansbeke et al. 2020 ask
-   of a trained classifier.
+3. Each image takes the category whose images it is best connected with over chains of neighbours: the nearest mean in
+   the spectrum of the neighbours' graph (:mod:`ssavl.objectives.neighbours`). k-means draws its borders halfway between
+   centres; this moves them to where images are few. One step only, so that no category can drift away from k-means.
 
 ``train-gan`` then lets the code encoder learn these categories from real images while the generator learns to draw
 them: which images share a category, which Eq. 24 alone leaves to chance, is settled before generator and encoder can
@@ -25,7 +25,7 @@ from ssavl.engine.phase import Phase
 from ssavl.networks.embedding import Embedding
 from ssavl.objectives.contrast import contrast
 from ssavl.objectives.invariances import Invariances
-from ssavl.objectives.neighbours import majority, neighbours
+from ssavl.objectives.neighbours import nearest_mean, neighbours, spectrum
 from ssavl.params import ClustersParams
 
 
@@ -37,7 +37,7 @@ class Clusters:
         labels: int64 ``(N,)``.
         inertia: mean squared distance of the embedded images to the nearest centre of k-means; of several runs with the
             same parameters, no label is needed to prefer the tightest.
-        moved: share of the images that their neighbours moved to another category.
+        moved: share of the images that the third step moved to another category.
     """
 
     labels: Tensor
@@ -84,8 +84,9 @@ def find_clusters(
     for x in batches:
         features.append(embedding.trunk(x).float())
         points.append(embedding(x))
-    fit = KMeans(categories, n_init=params.restarts, random_state=seed).fit(torch.cat(points).double().cpu().numpy())
+    fit = KMeans(categories, n_init=params.restarts, random_state=seed).fit(torch.cat(points).cpu().numpy())
     start = torch.as_tensor(fit.labels_, dtype=torch.int64)
-    near = neighbours(torch.cat(features), params.neighbours).cpu()
-    labels = majority(start, near, categories, params.rounds)
+    labels = nearest_mean(
+        spectrum(neighbours(torch.cat(features), params.neighbours), params.directions), start, categories
+    )
     return Clusters(labels, fit.inertia_ / len(labels), (labels != start).float().mean().item())

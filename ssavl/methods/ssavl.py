@@ -169,6 +169,10 @@ def gan_phases(
         for block in code_encoder.space.blocks:
             read = nll[block.name].chunk(len(views))
             own = read[0] if block is category else read[-1]
+            if block is category and clustered is not None and params.real_clusters.alone:
+                with frozen(code_encoder):
+                    read_still = code_encoder.posterior(views[0])
+                own = code_nll(read_still, _part(drawn, space, code_encoder.space))[block.name]
             loss = loss + weights[block.name] * own
             terms[f"mi_{block.name}"] = block.entropy - own
         if consistency.weight and category is not None:

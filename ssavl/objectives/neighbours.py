@@ -1,8 +1,16 @@
-"""Nearest neighbours by cosine, and what they agree on."""
+r"""Nearest neighbours by cosine, and the spectrum of their graph.
+
+With W the symmetric adjacency of the k-nearest-neighbours graph and D its degrees, the leading eigenvectors of
+:math:`D^{-1/2} W D^{-1/2}` are constant on groups that few edges leave (Ng, Jordan & Weiss 2002): samples that chains
+of neighbours connect come together, whatever the shape of their group.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.sparse import csr_matrix, diags
+from scipy.sparse.linalg import eigsh
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,13 +29,22 @@ def neighbours(features: Tensor, k: int) -> Tensor:
     return torch.cat(found)
 
 
-def majority(labels: Tensor, near: Tensor, categories: int, rounds: int) -> Tensor:
-    """Labels ``(N,)`` after each sample took its neighbours' most frequent label, all at once, ``rounds`` times.
+def spectrum(near: Tensor, size: int) -> Tensor:
+    """The ``size`` leading eigenvectors as unit rows ``(N, size)`` on the CPU, one per sample.
 
     Args:
-        labels: ``(N,)``, from 0 to ``categories`` - 1.
-        near: indices ``(N, k)`` of each sample's neighbours.
+        near: indices ``(N, k)`` from :func:`neighbours`.
     """
-    for _ in range(rounds):
-        labels = F.one_hot(labels[near], categories).sum(1).argmax(1)
-    return labels
+    n, k = near.shape
+    edges = csr_matrix((np.ones(n * k), (np.repeat(np.arange(n), k), near.cpu().numpy().ravel())), (n, n))
+    adjacency = (edges + edges.T) / 2
+    scale = diags(np.asarray(adjacency.sum(1)).ravel() ** -0.5)
+    start = np.random.default_rng(0).standard_normal(n)  # ARPACK's own would differ from run to run
+    _, vectors = eigsh(scale @ adjacency @ scale, size, which="LA", v0=start)
+    return F.normalize(torch.from_numpy(vectors), dim=-1)
+
+
+def nearest_mean(points: Tensor, labels: Tensor, categories: int) -> Tensor:
+    """For each of ``points``, ``(N, P)``, the category ``(N,)`` whose mean under ``labels``, ``(N,)``, is nearest."""
+    means = torch.stack([points[labels == category].mean(0) for category in range(categories)])
+    return torch.cdist(points, means).argmin(1)
