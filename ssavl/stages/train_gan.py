@@ -31,7 +31,8 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
     the noise encoder too.
 
     Raises:
-        UserError: missing data, images that the networks cannot make, a loss that is not finite.
+        UserError: missing data or too little to cluster, images that the networks cannot make, a loss that is not
+            finite.
         Interrupted: a signal; the same command continues.
     """
     train = params.train_gan
@@ -86,6 +87,11 @@ def _clustered(
 ) -> DrawClustered:
     """Cluster the training images, and let the code encoder start from the embedding that they were clustered in."""
     train, clustering = params.train_gan, params.train_gan.real_clusters
+    needed = max(clustering.neighbours, clustering.directions, train.categories) + 1
+    if len(prepared.span("train")) < needed:
+        raise UserError(
+            f"train-gan.real_clusters needs {needed} training images or more: lower its neighbours, directions"
+        )
     trunk = Trunk(prepared.image_shape, train.encoder.width, train.encoder.features)
     embedding = compute.place(Embedding(trunk, clustering.size))
     schedule = Schedule(
