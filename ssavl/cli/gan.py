@@ -57,7 +57,7 @@ def gan_options(function: Command) -> Command:
         click.option(
             "--gan",
             metavar="FILE|MODULE:FACTORY",
-            help="The generator: our generator.pt, a checkpoint, or code.  [default: gan_ckpt of the parameters]",
+            help="The generator: our generator.pt, a checkpoint, or code.  [default: the encoders' own, or gan_ckpt]",
         ),
         click.option("--weights", type=PATH, help="Weights of what a factory makes (.safetensors, .pt, .pth)."),
         click.option("--gan-arg", multiple=True, metavar="NAME=VALUE", help="Argument of a factory; may be repeated."),
