@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import time
@@ -14,7 +15,7 @@ import grimp
 import pytest
 import yaml
 
-from ssavl.params import Params
+from ssavl.params import Params, load_params
 from tests.conftest import image_folder, tiny_overrides
 from tests.processes import ROOT, run, start, tiny_repository
 
@@ -42,14 +43,35 @@ def test_a_stage_depends_on_every_module_that_it_imports(stage: str) -> None:
     assert all((ROOT / dep).exists() for dep in deps if dep.startswith("ssavl"))
 
 
-def test_the_default_study_names_every_parameter() -> None:
-    def keys(value: object, prefix: str = "") -> set[str]:
-        if not isinstance(value, dict) or prefix.endswith("block_gain."):
-            return {prefix}
-        return {key for name, inner in value.items() for key in keys(inner, f"{prefix}{name}.")}
+def keys(value: object, prefix: str = "") -> set[str]:
+    if not isinstance(value, dict) or prefix.endswith("block_gain."):
+        return {prefix}
+    return {key for name, inner in value.items() for key in keys(inner, f"{prefix}{name}.")}
 
-    written = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+STUDIES = [ROOT, *sorted(path for path in (ROOT / "pipelines").iterdir() if path.is_dir())]
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_a_study_names_every_parameter(study: Path) -> None:
+    written = yaml.safe_load((study / "params.yaml").read_text())
     assert keys(written) == keys(Params().model_dump(by_alias=True))
+
+
+@pytest.mark.parametrize("study", STUDIES[1:], ids=lambda path: path.name)
+def test_every_configuration_of_a_study_is_valid_and_in_its_summary(study: Path) -> None:
+    content = yaml.safe_load((study / "dvc.yaml").read_text())
+    (matrix,) = content["vars"]
+    for configuration in matrix["configurations"]:
+        words = shlex.split(configuration["flags"])
+        assert set(words[::2]) <= {"--set"}
+        load_params(study / "params.yaml", words[1::2])
+        for seed in matrix["seeds"]:
+            run_folder = f"pipelines/{study.name}/data/{configuration['name']}-{seed}/evaluate"
+            assert f"{configuration['name']}={run_folder}" in content["stages"]["summary"]["cmd"].split()
+            assert run_folder in content["stages"]["summary"]["deps"]
+    listed = run("dvc", "stage", "list", f"pipelines/{study.name}/dvc.yaml", cwd=ROOT).stdout
+    assert listed.count("train-gan@") == len(matrix["configurations"]) * len(matrix["seeds"])
 
 
 @pytest.fixture(scope="module")
