@@ -180,7 +180,9 @@ class FitEncodersParams(FitParams):
     start_from: Literal["gan", "scratch"] = Field(
         "gan", description="the encoders that the GAN's training left, if any"
     )
-    objective: Objective = Field("elbo", description="Eq. 27, -log q of the latents that made the image, or their sum")
+    objective: Objective = Field(
+        "latent-nll", description="elbo is Eqs. 25-27; latent-nll is -log q of the latents that made the image"
+    )
     image_noise: Weight = Field(0.0, description="deviation of noise added to generated images, pixels in [0, 1]")
     encoder: EncoderParams = EncoderParams()
 

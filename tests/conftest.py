@@ -36,6 +36,7 @@ TINY = {
     "train-gan.noise_dim": 4,
     "train-gan.categories": 3,
     "train-gan.log_every": 2,
+    "fit-encoders.objective": "elbo",
     "fit-encoders.iterations": 6,
     "fit-encoders.batch_size": 8,
     "fit-encoders.encoder": "{width: 4, features: 8}",
