@@ -25,6 +25,8 @@ from ssavl.files import atomic
 
 Columns = Mapping[str, NDArray[Any]]
 
+ROW_GROUP = 10_000  # rows of a .parquet file's groups: what describes them stays in memory until the end
+
 
 class Table(Protocol):
     """A table being written."""
@@ -119,16 +121,27 @@ class _Parquet:
         self.arrow = pyarrow
         self.file, self.stack = file, stack
         self.writer: Any = None
+        self.pending: list[Any] = []
 
     def write(self, columns: Columns) -> None:
-        batch = self.arrow.table({name: self.arrow.array(column) for name, column in _flat(columns).items()})
-        if self.writer is None:
-            self.writer = self.stack.enter_context(self.arrow.parquet.ParquetWriter(self.file, batch.schema))
-        self.writer.write_table(batch)
+        self.pending.append(
+            self.arrow.table({name: self.arrow.array(column) for name, column in _flat(columns).items()})
+        )
+        if sum(map(len, self.pending)) >= ROW_GROUP:
+            self._flush()
 
     def close(self) -> None:
+        if self.pending:
+            self._flush()
         if self.writer is not None:
             self.writer.close()
+
+    def _flush(self) -> None:
+        group = self.arrow.concat_tables(self.pending)
+        if self.writer is None:
+            self.writer = self.stack.enter_context(self.arrow.parquet.ParquetWriter(self.file, group.schema))
+        self.writer.write_table(group)
+        self.pending = []
 
 
 FORMATS: dict[str, Callable[[IO[bytes], Path, ExitStack], Table]] = {".npz": _Npz, ".csv": _Csv, ".parquet": _Parquet}
