@@ -92,7 +92,8 @@ def test_git_holds_logs_and_metrics_and_dvc_the_rest(repository: Path) -> None:
     records = {
         f"data/{stage}/{name}" for stage in ("gan", "encoders", "encoders-r") for name in ("log.csv", "run.json")
     }
-    assert tracked == records | {f"data/evaluate/{name}.json" for name in ("metrics", "baselines", "confusion")}
+    measured = ("metrics", "baselines", "confusion", "calibration")
+    assert tracked == records | {f"data/evaluate/{name}.json" for name in measured}
     assert list((repository / "data/figures").glob("*.png"))
     assert run("git", "status", "--porcelain", cwd=repository).stdout == ""
 
