@@ -27,7 +27,7 @@ from torch import Tensor
 import ssavl
 from ssavl.generators import AnyGenerator
 from ssavl.model import Model
-from ssavl.refinement import Optimiser, Refinement, refine
+from ssavl.refinement import Optimiser, Refined, Refinement, refine
 
 ROOT = Path(__file__).parents[1]
 BUDGETS = (0.05, 0.15, 0.5, 1.5, 5.0)  # CPU seconds per image
@@ -90,18 +90,26 @@ class Bench:
         """Errors ``(B,)``, process seconds, and passes through the generator per image, of one refinement."""
         began = time.process_time()
         start, deviations = self.start(x, method.start)
-        copies = len(start) // len(x)
-        # Only who starts without an encoder must find the category.
-        refinement = Refinement(steps, method.optimiser, rate, PRIOR_WEIGHT, relax=method.start not in OURS)
-        refined = refine(x.repeat(copies, 1, 1, 1), start, self.generator, refinement, deviations)
+        copies, refined = self._refine(x, start, deviations, method, steps, rate)
         errors = refined.errors.unflatten(0, (copies, len(x))).min(0).values
         return errors, time.process_time() - began, refined.passes * copies
 
     def steps(self, x: Tensor, method: Method, seconds: float) -> int:
-        """How many steps fit into a budget for the whole batch, by the time of a few."""
-        _, none, _ = self.run(x, method, 0, 0.1)
-        _, some, _ = self.run(x, method, PROBE_STEPS, 0.1)
-        return max(1, int((seconds - none) / max((some - none) / PROBE_STEPS, 1e-6)))
+        """How many steps fit into a budget for the whole batch, by the time of the start and of a few steps."""
+        began = time.process_time()
+        start, deviations = self.start(x, method.start)
+        started = time.process_time()
+        self._refine(x, start, deviations, method, PROBE_STEPS, 0.1)
+        step = (time.process_time() - started) / PROBE_STEPS
+        return max(1, int((seconds - (started - began)) / step))
+
+    def _refine(
+        self, x: Tensor, start: Tensor, deviations: Tensor | None, method: Method, steps: int, rate: float
+    ) -> tuple[int, Refined]:
+        copies = len(start) // len(x)
+        # Only who starts without an encoder must find the category.
+        refinement = Refinement(steps, method.optimiser, rate, PRIOR_WEIGHT, relax=method.start not in OURS)
+        return copies, refine(x.repeat(copies, 1, 1, 1), start, self.generator, refinement, deviations)
 
     def tune(self, x: Tensor, budget: float) -> None:
         """The learning rate of each method with the least median error on ``x``."""
