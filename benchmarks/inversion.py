@@ -113,6 +113,7 @@ class Bench:
 
     def tune(self, x: Tensor, budget: float) -> None:
         """The learning rate of each method with the least median error on ``x``."""
+        self.run(x, METHODS[0], 2, 0.1)  # the first use of an optimiser imports a good part of torch
         for method in METHODS:
             steps = self.steps(x, method, budget * len(x))
             medians = {rate: self.run(x, method, steps, rate)[0].median().item() for rate in RATES[method.optimiser]}
