@@ -103,15 +103,13 @@ class Model:
         """Channels, height and width."""
         return self.inference.image_shape
 
-    @torch.no_grad()
     def posterior(self, images: Images) -> Posterior:
         """q(latents | image) over the blocks that the encoders infer; all images at once.
 
         Raises:
             UserError: images of another shape, or outside [0, 1].
         """
-        with self._compute.autocast():
-            return self.inference.posterior(self._tensor(images))
+        return self._infer(self._tensor(images))
 
     @torch.no_grad()
     def encode(self, images: Images) -> Tensor:
@@ -146,7 +144,7 @@ class Model:
         parts = []
         for batch in self._batches(images):
             x = self._tensor(batch)
-            posterior = self.posterior(x)
+            posterior = self._infer(x)
             parts.append(refine(x, self.complete(posterior), self.generator, refinement, self.deviations(posterior)))
         return Refined.join(parts)
 
@@ -173,7 +171,7 @@ class Model:
         rows: dict[str, list[Tensor]] = {}
         for batch in self._batches(images):
             x = self._tensor(batch)
-            posterior = self.posterior(x)
+            posterior = self._infer(x)
             with self._compute.autocast():
                 terms = surrogates(x, posterior, self.generator, likelihood, samples, self._rng)
             terms["mse"] = squared_error(x, self.decode(self.complete(posterior)))
@@ -199,6 +197,11 @@ class Model:
     def complete(self, posterior: Posterior) -> Tensor:
         """The likeliest latents ``(N, D)`` of a posterior; what is not inferred comes from the prior."""
         return self.inference.complete(posterior.mode, self.latent_space, self._rng)
+
+    @torch.no_grad()
+    def _infer(self, x: Tensor) -> Posterior:
+        with self._compute.autocast():
+            return self.inference.posterior(x)
 
     def _batches(self, images: Images) -> list[Images]:
         return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]

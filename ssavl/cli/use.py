@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ssavl.cli.gan import GanFlags, gan_options
-from ssavl.cli.options import PATH, Common, common
+from ssavl.cli.options import PATH, Common, common, gathered
 
 if TYPE_CHECKING:
     from ssavl.model import Model
@@ -55,22 +55,15 @@ class Use:
 
 def uses_model(function: Command) -> Command:
     """Give a command the options of a model; it receives them as one :class:`Use`, ``use``."""
-
-    def wrapper(shared: Common, gan: GanFlags, encoders: Path, batch_size: int, **others: Any) -> Any:
-        return function(use=Use(shared, gan, encoders, batch_size), **others)
-
-    wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-    wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
-    for decorator in (
-        common(),
-        click.option("--batch-size", type=click.IntRange(1), default=250, show_default=True, help="Images at a time."),
-        gan_options,
+    decorators = (
         click.option(
             "--encoders", type=PATH, default="data/encoders", show_default=True, help="Folder or file of the encoders."
         ),
-    ):
-        wrapper = decorator(wrapper)
-    return wrapper  # type: ignore[return-value]
+        gan_options,
+        click.option("--batch-size", type=click.IntRange(1), default=250, show_default=True, help="Images at a time."),
+        common(),
+    )
+    return gathered(Use, "use", decorators)(function)
 
 
 def images_argument(function: Command) -> Command:
