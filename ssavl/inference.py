@@ -65,8 +65,10 @@ class InferenceModel(nn.Module):
 
     def complete(self, draw: Tensor, space: LatentSpace, rng: torch.Generator) -> Tensor:
         """Points ``(B, self.space.dim)`` as latents ``(B, space.dim)``; what is not inferred comes from the prior."""
-        prior = space.split(space.sample(len(draw), rng))
-        return space.join({**prior, **self.space.split(draw)})
+        known = self.space.split(draw)
+        if any(block.name not in known for block in space.blocks):
+            known = {**space.split(space.sample(len(draw), rng)), **known}
+        return space.join(known)
 
     def reconstruct(self, x: Tensor, generator: Generator, rng: torch.Generator) -> Tensor:
         """The generator's images at the posterior's mode, ``(B, C, H, W)`` in [0, 1]."""

@@ -212,6 +212,7 @@ class Model:
             x = x.float() / 255
         if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
             raise UserError(f"images are {tuple(x.shape)}; (N, {', '.join(map(str, self.image_shape))}) is needed")
-        if not bool(((x >= 0) & (x <= 1)).all()):
+        low, high = torch.aminmax(x)
+        if not (low >= 0 and high <= 1):  # so, and not low < 0 or high > 1: NaN fails too
             raise UserError("images leave [0, 1]: divide by 255, or give uint8")
         return x.float()

@@ -1,42 +1,29 @@
-"""``ssavl evaluate``."""
+"""``ssavl evaluate``: the pipeline's stage, and one sub-command per further kind of measurement."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ssavl.cli.gan import GanFlags, gan_options
-from ssavl.cli.options import PATH, Common, common, data_option, out_option, table
+from ssavl.cli.evaluate_models import models
+
+DEFAULT = models
 
 
-@click.command("evaluate")
-@gan_options
-@click.option(
-    "--encoders", type=PATH, multiple=True, default=("data/encoders", "data/encoders-r"), show_default=True,
-    help="Encoders to measure; may be repeated.",
-)  # fmt: skip
-@data_option()
-@out_option("data/evaluate")
-@click.option("--split", help="test or validation.")
-@common()
-def evaluate(
-    shared: Common, gan: GanFlags, encoders: tuple[Path, ...], data: Path, out: Path, split: str | None
-) -> None:
-    """Measure models side by side.
+class WithDefault(click.Group):
+    """A group that runs one of its commands where none is named, so that the stage is called by its bare name."""
 
-    Clustering against labels, reconstruction, surrogates of the likelihood; k-means on pixels beside.
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else [str(DEFAULT.name), *args])
+
+
+@click.group(cls=WithDefault)
+def evaluate() -> None:
+    """Measure: without a sub-command, every model of the pipeline side by side.
+
+    `ssavl evaluate OPTIONS` is `ssavl evaluate models OPTIONS`.
     """
-    params = shared.load({"evaluate.split": split})
-    source = gan.source(params.gan_ckpt)
-    paths = {"gan": source.spec, "encoders": encoders, "data": data, "out": out}
-    if shared.stops_here("evaluate", params.evaluate.model_dump(mode="json"), paths):
-        return
-    from ssavl.stages.evaluate import evaluate as stage
 
-    result = stage(params, data, source, encoders, out, shared.options())
-    lines = [table({**result["metrics"], **result["baselines"]})]
-    for name, counts in result["confusion"]["counts"].items():
-        used = sum(1 for row in counts if sum(row))
-        lines.append(f"{name}: {used} of {len(counts)} categories used")
-    shared.report(result, "\n".join(lines))
+
+for command in (DEFAULT,):
+    evaluate.add_command(command)
