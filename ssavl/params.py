@@ -193,6 +193,13 @@ class RetrainRParams(FitParams):
     source: Literal["generated", "real"] = "generated"
 
 
+class TrainVaeParams(FitParams):
+    """The baseline that sees real images; its networks and latent space are those of ``train-gan``."""
+
+    iterations: Count = 20000
+    learning_rate: Rate = 0.001
+
+
 class EvaluateParams(Section):
     """What is measured on the test split."""
 
@@ -223,6 +230,7 @@ class Params(Section):
     train_gan: TrainGanParams = Field(TrainGanParams(), alias="train-gan")
     fit_encoders: FitEncodersParams = Field(FitEncodersParams(), alias="fit-encoders")
     retrain_r: RetrainRParams = Field(RetrainRParams(), alias="retrain-R")
+    train_vae: TrainVaeParams = Field(TrainVaeParams(), alias="train-vae")
     evaluate: EvaluateParams = EvaluateParams()
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 

@@ -13,6 +13,7 @@ from ssavl.engine.run import Run, Schedule
 from ssavl.inference import InferenceModel
 from ssavl.methods.clusters import embedding_phase, find_clusters
 from ssavl.methods.ssavl import Fitting, Networks, build_networks, gan_phases, joint_phase
+from ssavl.methods.vae import build_vae, vae_phases
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
@@ -190,3 +191,20 @@ def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     run.update(phase, 0)
     assert changed(before, parameters(networks)) == {"code_encoder", "noise_encoder"}
     assert all(torch.equal(a, b) for a, b in zip(buffers, generator.buffers(), strict=True))
+
+
+def test_an_autoencoder_learns_generator_and_encoders_together() -> None:
+    torch.manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
+    images = torch.linspace(0, 1, 4)[:, None, None, None].expand(4, 1, 28, 28)
+    generator, model = build_vae(TrainGanParams.model_validate(SMALL), (1, 28, 28))
+    modules = {"generator": generator, "code_encoder": next(iter(model)), "noise_encoder": list(model)[1]}
+    fitting = Fitting(Likelihood(), 1.0, RelaxationParams())
+    phases = vae_phases(model, ("code_encoder", "noise_encoder"), generator, lambda: images, fitting)
+    run = Run(modules, phases, Schedule(150, 0.01, (0.9, 0.999)), CPU, rng, Path("scratch"))
+    before = {name: [p.detach().clone() for p in module.parameters()] for name, module in modules.items()}
+    first = phases[0].loss(0)["loss"].mean().item()
+    run.train()
+    after: dict[str, list[Tensor]] = {name: list(module.parameters()) for name, module in modules.items()}
+    assert changed(before, after) == set(modules)
+    assert phases[0].loss(0)["loss"].mean().item() < 0.8 * first

@@ -85,6 +85,17 @@ def test_retraining_on_real_images_is_named_and_reads_them(data: Path) -> None:
     assert "data/prepared does not exist" in result.output
 
 
+def test_an_autoencoder_is_measured_like_any_other_model(data: Path) -> None:
+    overrides = tiny_overrides(train_vae__iterations=3, train_vae__batch_size=8)
+    result = invoke("train-vae", "--json", *overrides)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["model"] == "vae"
+    result = invoke("evaluate", "--gan", "data/vae/generator.pt", "--encoders", "data/vae", *overrides)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((data / "evaluate/metrics.json").read_text())["vae"]
+    assert metrics["ll"] < 0 < metrics["mse"]
+
+
 @pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 3), (128, 3)])
 def test_the_pipeline_at_other_sizes(size: int, channels: int) -> None:
     image_folder(Path("images"), per_class=7)
@@ -104,8 +115,8 @@ def test_the_pipeline_at_other_sizes(size: int, channels: int) -> None:
 
 @pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
 def test_every_stage_runs_in_bf16(data: Path, schedule: str) -> None:
-    overrides = tiny_overrides(train_gan__schedule=schedule, train_gan__ema_decay=0.9)
-    for command in ("train-gan", "fit-encoders", "retrain-R", "evaluate"):
+    overrides = tiny_overrides(train_gan__schedule=schedule, train_gan__ema_decay=0.9, train_vae__iterations=2)
+    for command in ("train-gan", "fit-encoders", "retrain-R", "train-vae", "evaluate"):
         result = invoke(command, "--precision", "bf16", *overrides)
         assert result.exit_code == 0, result.output
     assert json.loads((data / "gan/run.json").read_text())["precision"] == "bf16"

@@ -275,8 +275,9 @@ def joint_phase(
 
     Args:
         model: an inference model over every block of the generator's space.
-        modules: names of its encoders among the run's modules.
-        generator: frozen; gradients flow through it.
+        modules: names of its encoders among the run's modules; with the generator's too it is a variational
+            autoencoder (Kingma & Welling 2014), on real images.
+        generator: where it is not among ``modules``, frozen; gradients flow through it.
         images: draws a batch ``(B, C, H, W)``, generated or real.
     """
 
