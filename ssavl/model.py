@@ -191,7 +191,11 @@ class Model:
         Raises:
             UserError: as :meth:`posterior`.
         """
-        path = walks.interpolate(self.encode(a), self.encode(b), self.latent_space, steps)
+        return self.walk(self.encode(a), self.encode(b), steps)
+
+    def walk(self, a: Tensor, b: Tensor, steps: int = 10) -> Tensor:
+        """The images between latents ``a`` and ``b``, ``(N, D)`` each: ``(N, steps, C, H, W)``."""
+        path = walks.interpolate(a, b, self.latent_space, steps)
         return self.decode(path.flatten(0, 1)).unflatten(0, (-1, steps))
 
     def complete(self, posterior: Posterior) -> Tensor:

@@ -180,6 +180,9 @@ class FitEncodersParams(FitParams):
     start_from: Literal["gan", "scratch"] = Field(
         "gan", description="the encoders that the GAN's training left, if any"
     )
+    start_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="learning rate of the encoders that the GAN's training left, as a share of the others'"
+    )
     objective: Objective = Field(
         "latent-nll", description="elbo is Eqs. 25-27; latent-nll is -log q of the latents that made the image"
     )

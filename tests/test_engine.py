@@ -172,3 +172,17 @@ def test_devices_that_are_not_there() -> None:
         choose("cpu", "float8")
     assert choose("cpu", "bf16").bf16
     assert not choose("cpu", "float32").bf16
+
+
+def test_a_share_of_the_learning_rate_holds_for_its_module_alone() -> None:
+    """Adam's first step has the length of the learning rate, whatever the gradient's."""
+    modules = {"slow": torch.nn.Linear(1, 1, bias=False), "fast": torch.nn.Linear(1, 1, bias=False)}
+    before = {name: module.weight.item() for name, module in modules.items()}
+
+    def phase(name: str) -> Phase:
+        return Phase(name, (name,), lambda update: {"loss": modules[name](torch.ones(1, 1)).flatten()})
+
+    schedule = Schedule(1, 0.01, (0.9, 0.999), shares={"slow": 0.2})
+    Run(modules, [phase("slow"), phase("fast")], schedule, CPU, torch.Generator(), Path("scratch")).train()
+    moved = {name: before[name] - module.weight.item() for name, module in modules.items()}
+    assert moved == pytest.approx({"slow": 0.002, "fast": 0.01}, rel=1e-4)

@@ -13,7 +13,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Schedule:
         decay: the last iterations, over which the learning rate falls linearly towards 0.
         log_every: iterations per row of the log.
         checkpoint_seconds: time between saves of the resume state; it changes no result.
+        shares: of the learning rate, by module name; 1 where absent.
     """
 
     iterations: int
@@ -50,6 +51,7 @@ class Schedule:
     decay: int = 0
     log_every: int = 50
     checkpoint_seconds: float = 60.0
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     def rate(self, step: int) -> float:
         """Learning rate of the iteration ``step``, counted from 0."""
@@ -133,9 +135,9 @@ class Run:
             tqdm(total=schedule.iterations, initial=self.step, disable=None, unit="it", dynamic_ncols=True) as bar,
         ):
             while self.step < schedule.iterations:
-                for optimiser in self.optimisers.values():
+                for name, optimiser in self.optimisers.items():
                     for group in optimiser.param_groups:
-                        group["lr"] = schedule.rate(self.step)
+                        group["lr"] = schedule.rate(self.step) * schedule.shares.get(name, 1.0)
                 self.iterate(self.step)
                 self.step += 1
                 bar.update()

@@ -5,6 +5,7 @@ Nothing here reaches ``ssavl.datasets``: import-linter checks it, and the stage'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,10 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
     generator = compute.place(load_generator(gan))
     require(inspect(generator, params.seed), gan.spec, gradient=fit.objective != "latent-nll")
     rng = seed_everything(params.seed, compute)
+    left = _left_by_training(generator, gan) if fit.start_from == "gan" else {}
     try:
-        model = compute.place(InferenceModel(_encoders(fit, generator, gan), NAMES[fit.encoders], fit.image_noise))
+        encoders = _encoders(fit, generator, gan, left)
+        model = compute.place(InferenceModel(encoders, NAMES[fit.encoders], fit.image_noise))
     except ValueError as error:
         raise UserError(f"no encoder fits {gan.spec}: {error}") from None
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
@@ -52,10 +55,11 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
     with workspace("fit-encoders", settings | gan.settings(), gan.files(), out, compute) as work:
         modules = encoder_modules(model)
+        shares = {name: fit.start_rate for name, encoder in modules.items() if encoder.space in left}
         run = Run(
             modules,
             fit_phases(modules, generator, lambda: generator.latent_space.sample(fit.batch_size, rng), fitting),
-            fit_schedule(fit, options),
+            fit_schedule(fit, options, shares),
             compute,
             rng,
             work.scratch,
@@ -65,7 +69,16 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
         return leave_encoders(run, model, work, generator, gan)
 
 
-def _encoders(fit: FitEncodersParams, generator: Generator, gan: GeneratorSource) -> list[Encoder]:
+def _left_by_training(generator: Generator, gan: GeneratorSource) -> dict[LatentSpace, Encoder]:
+    """The encoders beside a generator of ours; none beside anyone else's."""
+    if not isinstance(generator, ConvGenerator):
+        return {}
+    return {encoder.space: encoder for encoder in build_encoders(load_training_encoders(gan.path))}
+
+
+def _encoders(
+    fit: FitEncodersParams, generator: Generator, gan: GeneratorSource, left: Mapping[LatentSpace, Encoder]
+) -> list[Encoder]:
     space = generator.latent_space
     wanted = [LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks]
     if fit.encoders != "both":
@@ -73,8 +86,5 @@ def _encoders(fit: FitEncodersParams, generator: Generator, gan: GeneratorSource
         wanted = [LatentSpace(blocks) for blocks in (space.of_role(*roles),) if blocks]
         if not wanted:
             raise UserError(f"{gan.spec} has the latents {space!r}: there is nothing for encoders = {fit.encoders}")
-    left: dict[LatentSpace, Encoder] = {}
-    if fit.start_from == "gan" and isinstance(generator, ConvGenerator):
-        left = {e.space: e for e in build_encoders(load_training_encoders(gan.path))}
     shape = generator.image_shape
     return [left.get(s) or Encoder(Trunk(shape, fit.encoder.width, fit.encoder.features), s) for s in wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 from ssavl.engine.run import LOG, Run, Schedule
@@ -19,10 +20,16 @@ def encoder_modules(model: InferenceModel) -> dict[str, Encoder]:
     return {("noise_encoder" if e.space.of_role("noise") else "code_encoder"): e for e in model}
 
 
-def fit_schedule(fit: FitParams, options: Options) -> Schedule:
-    """The schedule that the parameters ask for."""
+def fit_schedule(fit: FitParams, options: Options, shares: Mapping[str, float] | None = None) -> Schedule:
+    """The schedule that the parameters ask for, with shares of the learning rate by module name."""
     return Schedule(
-        fit.iterations, fit.learning_rate, fit.adam_betas, fit.decay, fit.log_every, options.checkpoint_seconds
+        fit.iterations,
+        fit.learning_rate,
+        fit.adam_betas,
+        fit.decay,
+        fit.log_every,
+        options.checkpoint_seconds,
+        shares or {},
     )
 
 

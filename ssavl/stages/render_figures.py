@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import imageio.v3 as iio
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -18,9 +17,10 @@ from ssavl.engine.device import Compute
 from ssavl.engine.log import read_log
 from ssavl.engine.run import LOG
 from ssavl.errors import UserError
+from ssavl.figures.animation import FRAMES_PER_SECOND, animation
 from ssavl.figures.calibration import calibration_plot
 from ssavl.figures.curves import fit_curves, gan_curves
-from ssavl.figures.grid import image_grid, mosaic
+from ssavl.figures.grid import image_grid
 from ssavl.files import atomic, locked
 from ssavl.generators import Generator, GeneratorSource, load_generator
 from ssavl.inference import InferenceModel
@@ -32,7 +32,6 @@ from ssavl.stages.workspace import Options, seed_everything
 
 ROWS = 10
 WALK_STEPS = 10
-FRAMES_PER_SECOND = 12
 CALIBRATION_IMAGES, CALIBRATION_BATCH = 2000, 250
 
 
@@ -139,10 +138,8 @@ def _write(out: Path, stem: str, drawing: Figure | list[Tensor]) -> Path:
             drawing.savefig(file, format="png", metadata={"Software": None})
         return path
     path = out / f"{stem}.gif"
-    frames = [mosaic(frame) for frame in drawing]
     with atomic(path) as file:
-        there_and_back = frames + frames[-2:0:-1]
-        file.write(iio.imwrite("<bytes>", there_and_back, extension=".gif", duration=1000 / FRAMES_PER_SECOND, loop=0))
+        file.write(animation(drawing + drawing[-2:0:-1]))  # there and back
     return path
 
 

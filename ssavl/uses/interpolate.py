@@ -11,11 +11,11 @@ import torch
 
 from ssavl.datasets.stream import ImageStream
 from ssavl.errors import UserError
+from ssavl.figures.animation import animation
 from ssavl.figures.grid import mosaic
 from ssavl.files import atomic
 from ssavl.model import Model
 
-FRAMES_PER_SECOND = 12
 MANY = 256  # images: a picture of more is of no use, and they are held at once
 
 
@@ -36,12 +36,12 @@ def interpolate(model: Model, images: Sequence[Path], out: Path, steps: int) -> 
     if not 2 <= len(stream) <= MANY:
         raise UserError(f"a walk needs 2 to {MANY} images, not {len(stream)}")
     x = torch.cat([batch for _, batch in stream.batches(MANY)])
-    walks = model.interpolate(x[:-1], x[1:], steps)
+    latents = model.encode(x)
+    walks = model.walk(latents[:-1], latents[1:], steps)
     if out.suffix == ".png":
         content = iio.imwrite("<bytes>", mosaic(walks), extension=".png")
     else:
-        frames = [mosaic(frame[None, None]) for frame in walks.flatten(0, 1)]
-        content = iio.imwrite("<bytes>", frames, extension=".gif", duration=1000 / FRAMES_PER_SECOND, loop=0)
+        content = animation(list(walks.flatten(0, 1)[:, None, None]))
     with atomic(out) as file:
         file.write(content)
     return {"images": len(x), "steps": steps, "unreadable": stream.unreadable, "out": str(out)}
