@@ -203,6 +203,20 @@ class TrainVaeParams(FitParams):
     learning_rate: Rate = 0.001
 
 
+class TrainExtractorParams(Section):
+    """The classifier that judges images; it trains and selects nothing (``ssavl.methods.classifier``)."""
+
+    iterations: Count = 3000
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Rate = 0.002
+    adam_betas: Momenta = (0.9, 0.999)
+    decay: Annotated[int, Field(ge=0)] = 2500
+    width: Count = 32
+    features: Count = 128
+    invariances: InvarianceParams = InvarianceParams(rotation=12, scale=0.12, shear=0.15, shift=0.07)
+    log_every: Count = 50
+
+
 class EvaluateParams(Section):
     """What is measured on the test split."""
 
@@ -234,6 +248,7 @@ class Params(Section):
     fit_encoders: FitEncodersParams = Field(FitEncodersParams(), alias="fit-encoders")
     retrain_r: RetrainRParams = Field(RetrainRParams(), alias="retrain-R")
     train_vae: TrainVaeParams = Field(TrainVaeParams(), alias="train-vae")
+    train_extractor: TrainExtractorParams = Field(TrainExtractorParams(), alias="train-extractor")
     evaluate: EvaluateParams = EvaluateParams()
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 
