@@ -228,6 +228,24 @@ class EvaluateParams(Section):
     calibration_images: Annotated[int, Field(ge=50)] = Field(2000, description="generated images with known latents")
 
 
+class EvaluateTraversalParams(Section):
+    """Which latents are walked along (``ssavl.metrics.traversal``)."""
+
+    samples: Count = Field(200, description="latents that every dimension is walked from")
+    steps: Annotated[int, Field(ge=2)] = Field(10, description="of a walk, ends included")
+    batch_size: Count = Field(500, description="images at a time")
+
+
+class EvaluateFidelityParams(Section):
+    """Which images are compared (``ssavl.metrics.fidelity``)."""
+
+    split: Literal["test", "validation", "train"] = "test"
+    samples: Annotated[int, Field(ge=10)] | None = Field(
+        None, description="images on each side; half of the split if null"
+    )
+    batch_size: Count = 250
+
+
 class RenderFiguresParams(Section):
     """How the figures look."""
 
@@ -250,6 +268,8 @@ class Params(Section):
     train_vae: TrainVaeParams = Field(TrainVaeParams(), alias="train-vae")
     train_extractor: TrainExtractorParams = Field(TrainExtractorParams(), alias="train-extractor")
     evaluate: EvaluateParams = EvaluateParams()
+    evaluate_traversal: EvaluateTraversalParams = Field(EvaluateTraversalParams(), alias="evaluate-traversal")
+    evaluate_fidelity: EvaluateFidelityParams = Field(EvaluateFidelityParams(), alias="evaluate-fidelity")
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 
 

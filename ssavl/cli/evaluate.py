@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ssavl.cli.evaluate_models import models
+from ssavl.cli.evaluate_traversal import traversal
 
 DEFAULT = models
 
@@ -25,5 +26,5 @@ def evaluate() -> None:
     """
 
 
-for command in (DEFAULT,):
+for command in (DEFAULT, traversal):
     evaluate.add_command(command)
