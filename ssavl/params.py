@@ -206,11 +206,11 @@ class TrainVaeParams(FitParams):
 class TrainExtractorParams(Section):
     """The classifier that judges images; it trains and selects nothing (``ssavl.methods.classifier``)."""
 
-    iterations: Count = 3000
+    iterations: Count = 5000
     batch_size: Annotated[int, Field(ge=2)] = 64
-    learning_rate: Rate = 0.002
+    learning_rate: Rate = 0.0015
     adam_betas: Momenta = (0.9, 0.999)
-    decay: Annotated[int, Field(ge=0)] = 2500
+    decay: Annotated[int, Field(ge=0)] = 4000
     width: Count = 32
     features: Count = 128
     invariances: InvarianceParams = InvarianceParams(rotation=12, scale=0.12, shear=0.15, shift=0.07)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ssavl.cli.evaluate_fidelity import fidelity
 from ssavl.cli.evaluate_models import models
 from ssavl.cli.evaluate_traversal import traversal
 
@@ -26,5 +27,5 @@ def evaluate() -> None:
     """
 
 
-for command in (DEFAULT, traversal):
+for command in (DEFAULT, fidelity, traversal):
     evaluate.add_command(command)
