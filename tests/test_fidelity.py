@@ -203,6 +203,24 @@ def test_grey_images_are_read_as_on_disk_and_values_outside_are_clipped(extracto
         torch.testing.assert_close(seen(extractor, x)["features"], extractor.features(rounded))
 
 
+def test_a_generator_in_bf16_is_judged_in_float32(judged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[bool] = []
+    forward = ClassifierFeatures.__call__
+
+    def watched(self: ClassifierFeatures, x: Tensor) -> Any:
+        states.append(torch.is_autocast_enabled("cpu"))
+        return forward(self, x)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClassifierFeatures, "__call__", watched)
+        found = evaluate("-n", "20", "--precision", "bf16")
+    assert states
+    assert not any(states)
+    exact = evaluate("-n", "20")["classifier"]
+    assert found["classifier"]["real"] == exact["real"]
+    assert found["classifier"]["generated"] != exact["generated"]
+
+
 def test_results_say_who_judged_and_only_inception_makes_it_fid(judged: Path) -> None:
     found = evaluate("-n", "20")
     assert found == json.loads((judged / "fidelity/fidelity.json").read_text())

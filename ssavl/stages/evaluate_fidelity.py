@@ -126,7 +126,8 @@ def _hash(prepared: Prepared) -> str:
 def _generated(generator: AnyGenerator, n: int, size: int, seed: int, compute: Compute) -> Iterator[Tensor]:
     for latents in draws(generator.latent_space, n, size, compute.generator(seed)):
         with compute.autocast():
-            yield generator(latents)
+            x = generator(latents)
+        yield x  # outside: what reads it is no part of the generator, and computes in float32
 
 
 def _real(
