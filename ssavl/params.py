@@ -203,6 +203,20 @@ class TrainVaeParams(FitParams):
     learning_rate: Rate = 0.001
 
 
+class TrainExtractorParams(Section):
+    """The classifier that judges images; it trains and selects nothing (``ssavl.methods.classifier``)."""
+
+    iterations: Count = 5000
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Rate = 0.0015
+    adam_betas: Momenta = (0.9, 0.999)
+    decay: Annotated[int, Field(ge=0)] = 4000
+    width: Count = 32
+    features: Count = 128
+    invariances: InvarianceParams = InvarianceParams(rotation=12, scale=0.12, shear=0.15, shift=0.07)
+    log_every: Count = 50
+
+
 class EvaluateParams(Section):
     """What is measured on the test split."""
 
@@ -212,6 +226,24 @@ class EvaluateParams(Section):
     clustering: bool = Field(True, description="accuracy, NMI and ARI of the category; needs labels")
     kmeans_restarts: Count = Field(10, description="of k-means on pixels, the floor beside the clustering metrics")
     calibration_images: Annotated[int, Field(ge=50)] = Field(2000, description="generated images with known latents")
+
+
+class EvaluateTraversalParams(Section):
+    """Which latents are walked along (``ssavl.metrics.traversal``)."""
+
+    samples: Count = Field(200, description="latents that every dimension is walked from")
+    steps: Annotated[int, Field(ge=2)] = Field(10, description="of a walk, ends included")
+    batch_size: Count = Field(500, description="images at a time")
+
+
+class EvaluateFidelityParams(Section):
+    """Which images are compared (``ssavl.metrics.fidelity``)."""
+
+    split: Literal["test", "validation", "train"] = "test"
+    samples: Annotated[int, Field(ge=10)] | None = Field(
+        None, description="images on each side; half of the split if null"
+    )
+    batch_size: Count = 250
 
 
 class RenderFiguresParams(Section):
@@ -234,7 +266,10 @@ class Params(Section):
     fit_encoders: FitEncodersParams = Field(FitEncodersParams(), alias="fit-encoders")
     retrain_r: RetrainRParams = Field(RetrainRParams(), alias="retrain-R")
     train_vae: TrainVaeParams = Field(TrainVaeParams(), alias="train-vae")
+    train_extractor: TrainExtractorParams = Field(TrainExtractorParams(), alias="train-extractor")
     evaluate: EvaluateParams = EvaluateParams()
+    evaluate_traversal: EvaluateTraversalParams = Field(EvaluateTraversalParams(), alias="evaluate-traversal")
+    evaluate_fidelity: EvaluateFidelityParams = Field(EvaluateFidelityParams(), alias="evaluate-fidelity")
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 
 

@@ -38,6 +38,13 @@ def traverse(latents: Tensor, space: LatentSpace, block: Block, dimension: int, 
     return walked
 
 
+def with_category(latents: Tensor, space: LatentSpace, block: Block, value: int) -> Tensor:
+    """The latents ``(B, D)`` with a categorical block set to one of its values."""
+    one_hot = torch.zeros(len(latents), block.dim, device=latents.device)
+    one_hot[:, value] = 1
+    return space.join({**space.split(latents), block.name: one_hot})
+
+
 def interpolate(a: Tensor, b: Tensor, space: LatentSpace, steps: int) -> Tensor:
     """From ``a`` to ``b``, ``(R, D)`` each, in ``(R, steps, D)``.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from ssavl.cli.evaluate_fidelity import fidelity
 from ssavl.cli.evaluate_models import models
+from ssavl.cli.evaluate_traversal import traversal
 
 DEFAULT = models
 
@@ -25,5 +27,5 @@ def evaluate() -> None:
     """
 
 
-for command in (DEFAULT,):
+for command in (DEFAULT, fidelity, traversal):
     evaluate.add_command(command)

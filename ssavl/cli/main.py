@@ -23,6 +23,7 @@ from ssavl.cli.render import render, render_figures
 from ssavl.cli.retrain_r import retrain_r
 from ssavl.cli.sample import decode, sample
 from ssavl.cli.score import score
+from ssavl.cli.train_extractor import train_extractor
 from ssavl.cli.train_gan import train_gan
 from ssavl.cli.train_vae import train_vae
 from ssavl.errors import Interrupted, UserError
@@ -67,7 +68,8 @@ def main() -> None:
 
 PIPELINE = (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures)
 BASELINES = (train_vae,)
+JUDGES = (train_extractor,)
 USES = (inspect, encode, reconstruct, invert, interpolate, score, sample, decode, export, render, metrics, compare)
 
-for command in (*PIPELINE, *BASELINES, *USES):
+for command in (*PIPELINE, *BASELINES, *JUDGES, *USES):
     main.add_command(command)

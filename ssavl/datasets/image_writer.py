@@ -66,6 +66,10 @@ def open_images(out: Path) -> Iterator[Write]:
         yield save
 
 
+def quantise(images: Tensor) -> Tensor:
+    """Images in [0, 1] as they are on disk: uint8, rounded."""
+    return (images.detach().float().clamp(0, 1) * 255).round().byte()
+
+
 def _bytes(images: Tensor) -> NDArray[np.uint8]:
-    pixels: NDArray[np.uint8] = (images.detach().float().clamp(0, 1) * 255).round().byte().cpu().numpy()
-    return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(quantise(images).cpu().numpy())

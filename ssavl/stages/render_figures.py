@@ -24,7 +24,6 @@ from ssavl.figures.grid import image_grid
 from ssavl.files import atomic, locked
 from ssavl.generators import Generator, GeneratorSource, load_generator
 from ssavl.inference import InferenceModel
-from ssavl.latents import Block
 from ssavl.params import Figure as FigureName
 from ssavl.params import Params
 from ssavl.stages.probe import calibrate
@@ -159,7 +158,7 @@ def categories(scene: Scene) -> Iterator[Drawing]:
     space = scene.generator.latent_space
     for block in space.of_role("category"):
         latents = scene.latents(scene.columns)
-        each = [_with_category(scene, latents, block, k) for k in range(block.dim)]
+        each = [walks.with_category(latents, space, block, k) for k in range(block.dim)]
         labels = [f"d = {k}" for k in range(block.dim)]
         title = "one category per row; noise and code fixed along a column"
         yield (
@@ -272,17 +271,11 @@ def _models(scene: Scene, figure: FigureName) -> Mapping[str, InferenceModel]:
 
 def _one_row_per_category(scene: Scene) -> tuple[Tensor, list[str]]:
     """Starting points of a traversal ``(R, D)``: one per category value where there is a category, and their labels."""
-    blocks = scene.generator.latent_space.of_role("category")
+    space = scene.generator.latent_space
+    blocks = space.of_role("category")
     if not blocks:
         return scene.latents(ROWS), []
     block = blocks[0]
     latents = scene.latents(block.dim)
-    points = torch.cat([_with_category(scene, latents[k : k + 1], block, k) for k in range(block.dim)])
+    points = torch.cat([walks.with_category(latents[k : k + 1], space, block, k) for k in range(block.dim)])
     return points, [f"d = {k}" for k in range(block.dim)]
-
-
-def _with_category(scene: Scene, latents: Tensor, block: Block, k: int) -> Tensor:
-    space = scene.generator.latent_space
-    one_hot = torch.zeros(len(latents), block.dim, device=latents.device)
-    one_hot[:, k] = 1
-    return space.join({**space.split(latents), block.name: one_hot})
