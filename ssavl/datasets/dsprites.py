@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,25 +43,26 @@ SHAPE = NAMES.index("shape")
 CHUNK = 1000  # images that are in memory at once
 
 
+@cache
+def sprites() -> Bits:
+    """Every sprite in its window, ``(3, 6, 40, SIDE, SIDE)``: an image is one of them, moved by whole pixels."""
+    _, _, scale, orientation, _, _ = FACTORS
+    angles = np.array(orientation.values, dtype=np.float64)
+    return np.stack([np.stack([rasterise(shape, float(k), angles) for k in scale.values]) for shape in SHAPES])
+
+
 class DSprites(FactorGrid):
-    """The data set, rendered on demand. Equal on every machine; orientations turn clockwise, y grows downwards."""
+    """The data set, rendered on demand; orientations turn clockwise, x grows to the right and y downwards."""
 
     name = "dsprites"
     factors = FACTORS
     image_shape = (1, SIZE, SIZE)
 
-    @cached_property
-    def sprites(self) -> Bits:
-        """Every sprite in its window, ``(3, 6, 40, SIDE, SIDE)``: an image is one of them, moved by whole pixels."""
-        _, _, scale, orientation, _, _ = FACTORS
-        angles = np.array(orientation.values, dtype=np.float64)
-        return np.stack([np.stack([rasterise(s, float(k), angles) for k in scale.values]) for s in SHAPES])
-
     def take(self, index: Integers) -> Images:
         _, shape, scale, orientation, x, y = self.classes(index).T
         images = np.zeros((len(index), 1, SIZE, SIZE), np.uint8)
         windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (SIDE, SIDE), axis=(1, 2), writeable=True)
-        windows[np.arange(len(index)), y, x] = self.sprites[shape, scale, orientation] * np.uint8(255)
+        windows[np.arange(len(index)), y, x] = sprites()[shape, scale, orientation] * np.uint8(255)
         return images
 
 

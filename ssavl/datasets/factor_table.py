@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,6 @@ class FactorTable(FactorImages):
         if absent is not None:
             raise UserError(f"{path} names {absent}, which does not exist: files are relative to {folder}")
         names = [name for name in rows[0] if name != FILE]
-        columns = [[row[name] for row in rows] for name in names]
         columns = [_parsed([row[name] for row in rows]) for name in names]
         self.factors = tuple(Factor(name, tuple(sorted(set(c)))) for name, c in zip(names, columns, strict=True))
         classes = [{value: place for place, value in enumerate(factor.values)} for factor in self.factors]
@@ -87,11 +87,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise UserError(f"{path} needs a line of names, the column '{FILE}', a column per factor, and a line per image")
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values():
-            raise UserError(f"{path}, line {line}: {len(rows[0])} cells are needed")
+            raise UserError(f"{path}, line {line}: {len(rows[0].keys() - {None})} cells are needed")
     return rows
 
 
-def _parsed(column: list[str]) -> list[float] | list[str]:
+def _parsed(column: list[str]) -> list[Any]:
+    """Numbers where every cell is a finite one, else the text."""
     try:
         numbers = [float(text) for text in column]
     except ValueError:
