@@ -11,6 +11,7 @@ images is the official 0.0425; the centre moves from pixel 16 to pixel 47 in ste
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -139,15 +140,14 @@ def dsprites(root: Path | None, size: int, channels: int, limit: int | None, tes
 
 
 def _mapped(path: Path, name: str) -> NDArray[Any]:
-    """An array of an archive, unpacked to a file that vanishes with it."""
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - it must outlive this call: the map keeps it open
-    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read_header(member)
-        if fortran or dtype.hasobject:
-            raise ValueError(f"{name} is stored in an order or of a kind that cannot be mapped")
-        while block := member.read(1 << 20):
-            unpacked.write(block)
-    unpacked.flush()
-    return np.memmap(unpacked, dtype=dtype, mode="r", shape=shape)
+    """An array of an archive, unpacked to a nameless file that vanishes with the map."""
+    with tempfile.TemporaryFile() as unpacked:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = header(member)
+            if fortran or dtype.hasobject:
+                raise ValueError(f"{name} is stored in an order or of a kind that cannot be mapped")
+            shutil.copyfileobj(member, unpacked, 1 << 20)
+        unpacked.flush()
+        return np.memmap(unpacked, dtype=dtype, mode="r", shape=shape)
