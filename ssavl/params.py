@@ -23,6 +23,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Momenta = Annotated[tuple[float, float], Field(description="Adam's beta_1 and beta_2")]
 
 Objective = Literal["elbo", "latent-nll", "both"]
+Role = Literal["noise", "code", "category"]
 Figure = Literal["samples", "categories", "traversal", "reconstructions", "interpolation", "curves", "calibration"]
 FIGURES: tuple[Figure, ...] = get_args(Figure)
 
@@ -43,13 +44,16 @@ class LikelihoodParams(Section):
 class PrepareDataParams(Section):
     """Which images, and how they are cut to size."""
 
-    dataset: Literal["mnist-10k", "mnist", "fashion-mnist", "folder"] = "mnist-10k"
+    dataset: Literal["mnist-10k", "mnist", "fashion-mnist", "folder", "dsprites"] = "mnist-10k"
     root: str | None = Field(None, description="folder with the official files, or with the images of `folder`")
     image_size: Annotated[int, Field(ge=8, le=1024)] | None = Field(None, description="side in pixels; native if null")
     channels: Literal[1, 3] | None = Field(None, description="native if null; 3 for `folder`")
     validation: Annotated[int, Field(ge=0)] = Field(0, description="training images held out, to develop on")
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="of `folder`; others have their own")
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="of `folder` and `dsprites`; others have their own"
+    )
     class_folders: bool = Field(False, description="of `folder`: each sub-folder is a class")
+    limit: Annotated[int, Field(ge=2)] | None = Field(None, description="of `dsprites`: images to draw; all if null")
 
 
 class WarmupParams(Section):
@@ -246,6 +250,19 @@ class EvaluateFidelityParams(Section):
     batch_size: Count = 250
 
 
+class EvaluateDisentanglementParams(Section):
+    """How disentanglement is measured; the protocols of each metric stand in ``ssavl.metrics.disentanglement``."""
+
+    roles: Annotated[list[Role], Field(min_length=1)] = Field(
+        ["code", "category"], description="blocks that make the representation"
+    )
+    train: Annotated[int, Field(ge=20)] = Field(10000, description="points that classifiers and histograms are made of")
+    test: Annotated[int, Field(ge=10)] = Field(5000, description="further points that classifiers are scored on")
+    batch_size: Count = Field(250, description="images encoded at a time")
+    bins: Annotated[int, Field(ge=2)] = Field(20, description="of a dimension's histogram, for mutual information")
+    trees: Count = Field(100, description="boosting rounds of each of DCI's classifiers")
+
+
 class RenderFiguresParams(Section):
     """How the figures look."""
 
@@ -270,6 +287,9 @@ class Params(Section):
     evaluate: EvaluateParams = EvaluateParams()
     evaluate_traversal: EvaluateTraversalParams = Field(EvaluateTraversalParams(), alias="evaluate-traversal")
     evaluate_fidelity: EvaluateFidelityParams = Field(EvaluateFidelityParams(), alias="evaluate-fidelity")
+    evaluate_disentanglement: EvaluateDisentanglementParams = Field(
+        EvaluateDisentanglementParams(), alias="evaluate-disentanglement"
+    )
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 
 

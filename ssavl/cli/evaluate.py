@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ssavl.cli.evaluate_disentanglement import disentanglement
 from ssavl.cli.evaluate_fidelity import fidelity
 from ssavl.cli.evaluate_models import models
 from ssavl.cli.evaluate_traversal import traversal
@@ -27,5 +28,5 @@ def evaluate() -> None:
     """
 
 
-for command in (DEFAULT, fidelity, traversal):
+for command in (DEFAULT, disentanglement, fidelity, traversal):
     evaluate.add_command(command)

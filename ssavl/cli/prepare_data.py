@@ -10,14 +10,21 @@ from ssavl.cli.options import PATH, Common, common, out_option
 
 
 @click.command("prepare-data")
-@click.option("--dataset", help="mnist-10k, mnist, fashion-mnist or folder.")
+@click.option("--dataset", help="mnist-10k, mnist, fashion-mnist, folder or dsprites.")
 @click.option("--root", type=PATH, help="Folder with the official files, or with the images of `folder`.")
 @click.option("--image-size", type=int, help="Side in pixels.")
 @click.option("--channels", type=int, help="1 or 3.")
+@click.option("--limit", type=int, help="Images to draw from dsprites.")
 @out_option("data/prepared")
 @common(computes=False)
 def prepare_data(
-    shared: Common, dataset: str | None, root: Path | None, image_size: int | None, channels: int | None, out: Path
+    shared: Common,
+    dataset: str | None,
+    root: Path | None,
+    image_size: int | None,
+    channels: int | None,
+    limit: int | None,
+    out: Path,
 ) -> None:
     """Turn images into one memory-mapped array."""
     flags = {
@@ -25,6 +32,7 @@ def prepare_data(
         "prepare-data.root": str(root) if root is not None else None,
         "prepare-data.image_size": image_size,
         "prepare-data.channels": channels,
+        "prepare-data.limit": limit,
     }
     params = shared.load(flags)
     if shared.stops_here("prepare-data", params.prepare_data.model_dump(mode="json"), {"out": out}):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ssavl.errors import UserError
 from ssavl.files import read_json, write_bytes
 from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
 
+DISENTANGLEMENT = "disentanglement.json"  # what `ssavl evaluate disentanglement` adds to a folder
+
 Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
 
 def compare(runs: Iterable[tuple[str, Path]], out: Path | None) -> Table:
-    """Gather ``metrics.json`` and ``baselines.json`` of many runs by name.
+    """Gather ``metrics.json``, ``baselines.json`` and ``disentanglement.json`` of many runs by name.
 
     A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>`` where all runs have
     one and the same model.
@@ -32,11 +34,9 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None) -> Table:
         raise UserError(f"{out}: the ending chooses the format: {', '.join(WRITERS)}")
     values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for name, folder in runs:
-        baselines = read_json(folder / "baselines.json") if (folder / "baselines.json").is_file() else {}
-        for model, metrics in {**read_json(folder / "metrics.json"), **baselines}.items():
-            for metric, value in metrics.items():
-                if value is not None:
-                    values.setdefault((name, model), {}).setdefault(metric, []).append(value)
+        for model, metric, value in _measured(folder):
+            if value is not None:
+                values.setdefault((name, model), {}).setdefault(metric, []).append(value)
     if not values:
         raise UserError("nothing to compare: name runs as NAME=FOLDER, folders that `ssavl evaluate` wrote")
     one_model = len({model for _, model in values}) == 1
@@ -64,6 +64,18 @@ def markdown(table: Table) -> str:
             cells.append(f"**{text}**" if row == best else text)
         lines.append(f"| {metric} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
+    """Model, metric and value of whatever was measured into a folder."""
+    found = [read_json(folder / name) for name in ("metrics.json", "baselines.json") if (folder / name).is_file()]
+    if (folder / DISENTANGLEMENT).is_file():
+        found.append(read_json(folder / DISENTANGLEMENT)["scores"])
+    if not found:
+        raise UserError(f"{folder / 'metrics.json'} does not exist: run `ssavl evaluate --out {folder}` first")
+    for models in found:
+        for model, metrics in models.items():
+            yield from ((model, metric, value) for metric, value in metrics.items())
 
 
 def _json(table: Table) -> str:

@@ -1,0 +1,153 @@
+"""dSprites (Matthey et al. 2017), generated from its published factors or read from the official file.
+
+Colour (1), shape (square, ellipse, heart), scale (6, 0.5 to 1), orientation (40), x and y (32 each): 737,280 binary
+images of 64 x 64, one of every combination, in the official order. As in the official file orientations are
+``linspace(0, 2 pi, 40)``, so that the first and the last coincide; the other steps are no fraction of a quarter turn,
+so that the square shows 39 of them.
+
+The official sizes of the sprites are not published. Ours are chosen so that no sprite is clipped and the mean over all
+images is the official 0.0425; the centre moves from pixel 16 to pixel 47 in steps of one, as x and y go from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssavl.datasets.factors import Factor, FactorGrid, Integers
+from ssavl.datasets.resize import fit_array
+from ssavl.datasets.source import Images, Source
+from ssavl.datasets.sprite import SHAPES, SIDE, Bits, rasterise
+from ssavl.errors import UserError
+
+SIZE = 64
+OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+NAMES = ("color", "shape", "scale", "orientation", "posX", "posY")
+FACTORS = (
+    Factor("color", (1.0,)),
+    Factor("shape", (1.0, 2.0, 3.0)),
+    Factor("scale", tuple(np.linspace(0.5, 1, 6).tolist())),
+    Factor("orientation", tuple(np.linspace(0, 2 * np.pi, 40).tolist())),
+    Factor("posX", tuple(np.linspace(0, 1, 32).tolist())),
+    Factor("posY", tuple(np.linspace(0, 1, 32).tolist())),
+)
+SHAPE = NAMES.index("shape")
+CHUNK = 1000  # images that are in memory at once
+
+
+@cache
+def sprites() -> Bits:
+    """Every sprite in its window, ``(3, 6, 40, SIDE, SIDE)``: an image is one of them, moved by whole pixels."""
+    _, _, scale, orientation, _, _ = FACTORS
+    angles = np.array(orientation.values, dtype=np.float64)
+    return np.stack([np.stack([rasterise(shape, float(k), angles) for k in scale.values]) for shape in SHAPES])
+
+
+class DSprites(FactorGrid):
+    """The data set, rendered on demand; orientations turn clockwise, x grows to the right and y downwards."""
+
+    name = "dsprites"
+    factors = FACTORS
+    image_shape = (1, SIZE, SIZE)
+
+    def take(self, index: Integers) -> Images:
+        _, shape, scale, orientation, x, y = self.classes(index).T
+        images = np.zeros((len(index), 1, SIZE, SIZE), np.uint8)
+        windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (SIDE, SIDE), axis=(1, 2), writeable=True)
+        windows[np.arange(len(index)), y, x] = sprites()[shape, scale, orientation] * np.uint8(255)
+        return images
+
+
+class OfficialDSprites(FactorGrid):
+    """The official ``.npz``: ``imgs``, ``latents_values``, ``latents_classes``; ``metadata`` is a pickle, and not read.
+
+    ``imgs`` is unpacked to a temporary file, 3 GB, and memory-mapped, so that memory stays flat.
+
+    Args:
+        path: the file, or the folder that holds it under its official name.
+
+    Raises:
+        UserError: no such file, a file that is cut or no dSprites.
+    """
+
+    name = "dsprites-official"
+
+    def __init__(self, path: Path) -> None:
+        path = path / OFFICIAL if path.is_dir() else path
+        if not path.is_file():
+            raise UserError(f"{path} does not exist: name the official {OFFICIAL}, or leave the root out to render it")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                values, classes = archive["latents_values"], archive["latents_classes"]
+            self._images = _mapped(path, "imgs")
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"{path} is no dSprites archive or cut short ({error}): fetch it again") from None
+        if classes.ndim != 2 or classes.shape[1] != len(NAMES) or values.shape != classes.shape or not len(classes):
+            raise UserError(f"{path}: latents_classes {classes.shape} and latents_values {values.shape} do not fit")
+        self.factors = tuple(
+            Factor(name, tuple(column_values[np.unique(column, return_index=True)[1]].tolist()))
+            for name, column, column_values in zip(NAMES, classes.T, values.T, strict=True)
+        )
+        if len(self) != len(classes) or not np.array_equal(self.classes(np.arange(len(classes))), classes):
+            raise UserError(f"{path}: the images are not one of every combination of factors, the last one fastest")
+        if self._images.shape != (len(classes), SIZE, SIZE) or self._images.dtype != np.uint8:
+            raise UserError(
+                f"{path}: imgs are {self._images.dtype} {self._images.shape}, not uint8 (n, {SIZE}, {SIZE})"
+            )
+        self.image_shape = (1, SIZE, SIZE)
+
+    def take(self, index: Integers) -> Images:
+        images = np.array(self._images[index])[:, None]
+        if images.max(initial=0) > 1:
+            raise UserError("imgs of a dSprites archive are 0 or 1: fetch it again")
+        return images * np.uint8(255)
+
+
+def dsprites(root: Path | None, size: int, channels: int, limit: int | None, test_fraction: float, seed: int) -> Source:
+    """dSprites as images to train on, shuffled by ``seed``; the class of an image is its shape.
+
+    Args:
+        root: the official file or its folder; rendered when ``None``.
+        size, channels: of the prepared images; 64 and 1 leave them as they are.
+        limit: how many images to draw; ``None`` for all.
+        test_fraction: share of them that makes the test split.
+
+    Raises:
+        UserError: as :class:`OfficialDSprites`; a limit that leaves a split empty or exceeds the data.
+    """
+    data = DSprites() if root is None else OfficialDSprites(root)
+    if limit is not None and not 2 <= limit <= len(data):
+        raise UserError(f"prepare-data.limit = {limit}: between 2 and {len(data)} images can be drawn")
+    order = data.draw(limit or len(data), np.random.default_rng(seed))
+    test = min(len(order) - 1, max(1, round(test_fraction * len(order))))
+
+    def generate() -> Iterator[Images]:
+        for start in range(0, len(order), CHUNK):
+            for image in data.take(order[start : start + CHUNK]):
+                yield fit_array(image[0], size, channels)
+
+    labels = data.classes(order)[:, SHAPE]
+    return Source("dsprites", (channels, size, size), (len(order) - test, test), generate, labels, tuple(SHAPES))
+
+
+def _mapped(path: Path, name: str) -> NDArray[Any]:
+    """An array of an archive, unpacked to a nameless file that vanishes with the map."""
+    with tempfile.TemporaryFile() as unpacked:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = header(member)
+            if fortran or dtype.hasobject:
+                raise ValueError(f"{name} is stored in an order or of a kind that cannot be mapped")
+            shutil.copyfileobj(member, unpacked, 1 << 20)
+        unpacked.flush()
+        return np.memmap(unpacked, dtype=dtype, mode="r", shape=shape)
