@@ -43,6 +43,16 @@ class Likelihood:
                 pixels = Bernoulli(probs=x_hat.clamp(epsilon, 1 - epsilon), validate_args=False)
                 return pixels.log_prob(x).sum(1)
 
+    def sample(self, x_hat: Tensor, rng: torch.Generator) -> Tensor:
+        """Images drawn from ``p(x | x_hat)``, of the same shape; Gaussian noise leaves [0, 1], as it must.
+
+        ``paper`` is a Gaussian's exponent with a variance of 1/2: what is drawn has that density, normalised.
+        """
+        if self.name == "bernoulli":
+            return torch.bernoulli(x_hat.clamp(0, 1), generator=rng)
+        deviation = self.sigma if self.name == "gaussian" else math.sqrt(0.5)
+        return x_hat + deviation * torch.randn(x_hat.shape, generator=rng, device=x_hat.device)
+
 
 def bits_per_dimension(log_likelihood: Tensor, pixels: int) -> Tensor:
     """Nats of a density over [0, 1] pixels as bits per dimension of 8-bit images (Theis et al. 2016).
