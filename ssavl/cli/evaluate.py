@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ssavl.cli.evaluate_likelihood import likelihood
 from ssavl.cli.evaluate_models import models
 
 DEFAULT = models
@@ -25,5 +26,5 @@ def evaluate() -> None:
     """
 
 
-for command in (DEFAULT,):
+for command in (DEFAULT, likelihood):
     evaluate.add_command(command)

@@ -15,6 +15,8 @@ from ssavl.generators.protocol import Generator
 from ssavl.latents import Block, Posterior
 from ssavl.objectives.likelihood import Likelihood
 
+DIFFERENCE = 0.02  # in base space, over which a Jacobian is taken
+
 
 @dataclass(frozen=True)
 class Point:
@@ -34,13 +36,13 @@ class Point:
     start_slope: Tensor
     joint_slope: Tensor
 
-    def log_density(self, t: float) -> Tensor:
-        """The path's unnormalised density at the temperature t, ``(R,)``."""
+    def log_density(self, t: Tensor) -> Tensor:
+        """The path's unnormalised density at the temperatures t ``(R,)``, ``(R,)``."""
         return (1 - t) * self.log_start + t * self.log_joint
 
-    def slope(self, t: float) -> Tensor:
+    def slope(self, t: Tensor) -> Tensor:
         """Its gradient to ``u``, ``(R, n)``."""
-        return (1 - t) * self.start_slope + t * self.joint_slope
+        return torch.lerp(self.start_slope, self.joint_slope, t[:, None])
 
     def replaced(self, where: Tensor, other: Point) -> Point:
         """The other's points in the chains ``(R,)`` where it says so; categories are alike in both."""
@@ -59,7 +61,6 @@ class Path:
         x: images ``(B, C, H, W)``.
         generator: frozen; gradients flow through it.
         start: where chains start, ``B`` rows; blocks that it leaves out, or ``None``, start at the prior.
-        guide: a posterior whose deviations say how far the joint density reaches along each dimension.
         rng: draws of the start and of every transition.
     """
 
@@ -71,10 +72,10 @@ class Path:
         chains: int,
         rng: torch.Generator,
         start: Posterior | None = None,
-        guide: Posterior | None = None,
     ) -> None:
         self.generator, self.likelihood, self.rng = generator, likelihood, rng
         self.space = generator.latent_space
+        self.chains = chains
         self.x = x.repeat_interleave(chains, 0)
         self.continuous = [block for block in self.space.blocks if block.role != "category"]
         self.categorical = [block for block in self.space.blocks if block.role == "category"]
@@ -93,11 +94,33 @@ class Path:
 
         self.start = Normal(gaussians(start, "mean"), gaussians(start, "stddev"), validate_args=False)
         self.start_logits = {b.name: rows(own(b, start).log_probabilities(b.name)) for b in self.categorical}
-        self.reach = gaussians(guide, "stddev")
+        size = sum(block.dim for block in self.continuous)
+        self.precision = torch.eye(size, device=x.device).expand(len(x), -1, -1)
 
-    def scale(self, t: float) -> Tensor:
-        """Deviations ``(R, n)`` of the density at t, were start and joint both Gaussian: precisions mix."""
-        return ((1 - t) / self.start.variance + t / self.reach.square()).rsqrt()
+    def metric(self, t: Tensor) -> Tensor:
+        """``(B, n, n)``: C with C C^T the covariance at the temperatures t ``(R,)``, were start and joint Gaussian."""
+        t = t[:: self.chains, None, None]
+        start = torch.diag_embed(1 / self.start.variance[:: self.chains])  # precisions mix as log-densities do
+        factor = torch.linalg.cholesky((1 - t) * start + t * self.precision)
+        identity = torch.eye(factor.shape[1], device=factor.device).expand_as(factor)
+        return torch.linalg.solve_triangular(factor.mT, identity, upper=True)
+
+    @torch.no_grad()
+    def curvature(self, point: Point) -> Tensor:
+        """Precision ``(B, n, n)`` of the joint density to second order, Gauss and Newton's, averaged over chains.
+
+        The Jacobian comes from finite differences: any network has those, and only the efficiency hangs on them.
+        """
+        x_hat = self.generator(self._latents(point.u, point.categories))
+        root = self.likelihood.curvature(x_hat).flatten(1).sqrt()
+        columns = []
+        for dimension in range(point.u.shape[1]):
+            moved = point.u.clone()
+            moved[:, dimension] += DIFFERENCE
+            columns.append((self.generator(self._latents(moved, point.categories)) - x_hat).flatten(1) * root)
+        jacobian = torch.stack(columns, 2) / DIFFERENCE  # (R, pixels, n)
+        products = (jacobian.mT @ jacobian).unflatten(0, (-1, self.chains)).mean(1)
+        return products + torch.eye(point.u.shape[1], device=products.device)
 
     def begin(self) -> Point:
         """Draws of the start."""

@@ -19,7 +19,6 @@ would break both bounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,17 +27,21 @@ from torch import Tensor
 
 from ssavl.generators.protocol import Generator
 from ssavl.latents import Posterior
-from ssavl.metrics.annealed_path import Path
+from ssavl.metrics.annealed_path import Path, Point
 from ssavl.metrics.transitions import categorical, hamiltonian
 from ssavl.objectives.likelihood import Likelihood
 
-Schedule = Literal["sigmoidal", "linear"]
+Schedule = Literal["adaptive", "sigmoidal", "linear"]
 
 STEEPNESS = 4.0  # of the sigmoid at its ends (Wu et al. 2017): the path moves slowly where it leaves the start
 ADAPTATION = 0.2  # of the log step size, per temperature and unit of missed acceptance
 PILOTS = 4  # chains per image that find the step sizes
+WINDOW = 20  # shares of the ladder; a deviation is averaged over one to either side
 FIRST_STEP = 0.2  # in units of the path's scale, where the adaptation begins
-LANGEVIN, HAMILTONIAN = 0.574, 0.65  # acceptance at which a transition moves farthest (Roberts & Rosenthal 1998; Neal 2011)
+LANGEVIN, HAMILTONIAN = (
+    0.574,
+    0.65,
+)  # acceptance at which a transition moves farthest (Roberts & Rosenthal 1998; Neal 2011)
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,15 @@ class Annealing:
         temperatures: T, steps of the path.
         chains: per image.
         leapfrog: steps of a Hamiltonian transition; 1 is Metropolis-adjusted Langevin.
-        schedule: where the temperatures stand.
+        schedule: where the temperatures stand; ``adaptive`` is equally far apart for each image, by the deviation of
+            the log-weights' increments in chains that find the steps.
         category_every: temperatures between Gibbs updates of the categories, K passes through the generator each.
     """
 
     temperatures: int = 1000
     chains: int = 16
     leapfrog: int = 10
-    schedule: Schedule = "sigmoidal"
+    schedule: Schedule = "adaptive"
     category_every: int = 5
 
     @property
@@ -64,13 +68,13 @@ class Annealing:
         """The acceptance that step sizes are adapted to."""
         return LANGEVIN if self.leapfrog == 1 else HAMILTONIAN
 
-    def path(self) -> list[float]:
-        """The temperatures t_0 = 0 to t_T = 1."""
+    def ladder(self) -> Tensor:
+        """The temperatures t_0 = 0 to t_T = 1 ``(T + 1,)``; ``adaptive`` sets out from the sigmoidal ones."""
         even = torch.linspace(0, 1, self.temperatures + 1, dtype=torch.float64)
         if self.schedule == "linear":
-            return even.tolist()
+            return even
         curve = torch.sigmoid(STEEPNESS * (2 * even - 1))
-        return ((curve - curve[0]) / (curve[-1] - curve[0])).tolist()
+        return (curve - curve[0]) / (curve[-1] - curve[0])
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,6 @@ def annealed(
     rng: torch.Generator,
     *,
     start: Posterior | None = None,
-    guide: Posterior | None = None,
     exact: Tensor | None = None,
 ) -> Annealed:
     """Both bounds on the log-likelihood of a batch of B images; B times ``chains`` are worked on at once.
@@ -105,82 +108,113 @@ def annealed(
         x: images ``(B, C, H, W)``.
         generator: frozen; gradients flow through it.
         start: where chains start, an encoder's posterior; blocks that it leaves out, or ``None``, start at the prior.
-        guide: a posterior whose deviations set the scale of steps along each dimension; it moves no bound but its
-            tightness.
         exact: draws ``(B, D)`` of the exact posterior: the latents that made each x, with x drawn from p(x | latents).
 
     Raises:
         UserError: a generator that passes no gradient.
     """
-    temperatures = annealing.path()
-
-    def path(chains: int) -> Path:
-        return Path(x, generator, likelihood, chains, rng, start, guide)
-
-    steps = _find_steps(path(PILOTS), temperatures, annealing)
-    chains = path(annealing.chains)
-    log_weights, acceptance = _forward(chains, temperatures, annealing, steps)
+    start_ladder = annealing.ladder().to(x.device, x.dtype)[:, None].expand(-1, len(x))
+    pilots, chains = (Path(x, generator, likelihood, count, rng, start) for count in (PILOTS, annealing.chains))
+    scout = _Scout(pilots, annealing)
+    found = scout.walk(start_ladder)
+    pilots.precision = chains.precision = pilots.curvature(found)
+    scout.walk(start_ladder)
+    ladder = scout.equidistant() if annealing.schedule == "adaptive" else start_ladder
+    steps = scout.steps_at(ladder)
+    log_weights, acceptance = _forward(chains, ladder, steps, annealing)
     upper = None
     if exact is not None:
-        upper = -_log_mean(-_backward(chains, exact, temperatures, annealing, steps), annealing.chains)
+        upper = -_log_mean(-_backward(chains, exact, ladder, steps, annealing), annealing.chains)
     return Annealed(_log_mean(log_weights, annealing.chains), upper, _per_image(acceptance, annealing.chains).mean(1))
 
 
-def _find_steps(path: Path, temperatures: Sequence[float], annealing: Annealing) -> Tensor:
-    """Step sizes ``(T - 1, B)`` by temperature and image: each follows from the acceptance at the one before."""
-    point = path.begin()
-    step = torch.full((len(path.x) // PILOTS,), FIRST_STEP, device=path.x.device)
-    steps = []
-    for index, t in _inner(temperatures):
-        steps.append(step)
-        if index % annealing.category_every == 0:
-            point = categorical(path, point, t)
-        point, acceptance = hamiltonian(path, point, t, _per_chain(step, PILOTS), annealing.leapfrog)
-        missed = _per_image(acceptance, PILOTS).mean(1) - annealing.target
-        step = step * (ADAPTATION * missed).exp()
-    return torch.stack(steps) if steps else step[None]
+class _Scout:
+    """Chains that go ahead along a ladder and find step sizes, and how fast the density changes on the way."""
+
+    def __init__(self, path: Path, annealing: Annealing) -> None:
+        self.path, self.annealing = path, annealing
+
+    def walk(self, ladder: Tensor) -> Point:
+        """Along the temperatures ``(T + 1, B)``; each step size follows from the acceptance at the one before.
+
+        Returns:
+            Where the chains end.
+        """
+        path, annealing = self.path, self.annealing
+        point = path.begin()
+        step = torch.full(ladder.shape[1:], FIRST_STEP, device=ladder.device)
+        steps, spreads = [step], [_spread(point)]
+        for index in range(1, len(ladder) - 1):
+            t = ladder[index].repeat_interleave(PILOTS)
+            if index % annealing.category_every == 0:
+                point = categorical(path, point, t)
+            point, acceptance = hamiltonian(path, point, t, step.repeat_interleave(PILOTS), annealing.leapfrog)
+            step = step * (ADAPTATION * (_per_image(acceptance, PILOTS).mean(1) - annealing.target)).exp()
+            steps.append(step)
+            spreads.append(_spread(point))
+        self.ladder, self.steps, self.spreads = ladder, torch.stack(steps), torch.stack(spreads)
+        return point
+
+    def equidistant(self) -> Tensor:
+        """As many temperatures ``(T + 1, B)``, between any two of which log-weights vary as much."""
+        around = max(1, len(self.spreads) // WINDOW)
+        # A variance from few chains is rough: averaged over the neighbouring temperatures, in logarithms.
+        padded = torch.cat([self.spreads[:1].expand(around, -1), self.spreads, self.spreads[-1:].expand(around, -1)])
+        smooth = padded.log().unfold(0, 2 * around + 1, 1).mean(-1).exp()
+        lengths = smooth * self.ladder.diff(dim=0)
+        travelled = torch.cat([torch.zeros_like(lengths[:1]), lengths.cumsum(0)])
+        wanted = travelled[-1] * torch.linspace(0, 1, len(self.ladder), device=lengths.device)[:, None]
+        ladder = _interpolate(wanted, travelled, self.ladder)
+        ladder[0], ladder[-1] = 0.0, 1.0
+        return ladder
+
+    def steps_at(self, ladder: Tensor) -> Tensor:
+        """Step sizes ``(T, B)`` at temperatures; that at the start is not used."""
+        return _interpolate(ladder[:-1], self.ladder[:-1], self.steps.log()).exp()
 
 
-def _forward(path: Path, temperatures: Sequence[float], annealing: Annealing, steps: Tensor) -> tuple[Tensor, Tensor]:
+def _spread(point: Point) -> Tensor:
+    """Deviation ``(B,)`` between chains of a log-weight's growth with the temperature."""
+    return _per_image(point.log_joint - point.log_start, PILOTS).std(1) + torch.finfo(torch.float32).eps
+
+
+def _interpolate(at: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+    """Column by column, the piecewise linear function through knots (rising) and values, at other places."""
+    right = torch.searchsorted(knots.T.contiguous(), at.T.contiguous()).T.clamp(1, len(knots) - 1)
+    low, high = knots.gather(0, right - 1), knots.gather(0, right)
+    share = ((at - low) / (high - low).clamp(min=torch.finfo(torch.float32).tiny)).clamp(0, 1)
+    return torch.lerp(values.gather(0, right - 1), values.gather(0, right), share)
+
+
+def _forward(chains: Path, ladder: Tensor, steps: Tensor, annealing: Annealing) -> tuple[Tensor, Tensor]:
     """Log-weights ``(R,)`` of chains from the start to the joint density, and their mean acceptance ``(R,)``."""
-    point = path.begin()
-    log_weights = temperatures[1] * (point.log_joint - point.log_start).double()
+    t, step = (values.repeat_interleave(annealing.chains, dim=1) for values in (ladder, steps))
+    point = chains.begin()
+    log_weights = t[1] * (point.log_joint - point.log_start).double()
     total = torch.zeros_like(point.log_start)
-    for index, t in _inner(temperatures):
+    for index in range(1, len(t) - 1):
         if index % annealing.category_every == 0:
-            point = categorical(path, point, t)
-        step = _per_chain(steps[index - 1], annealing.chains)
-        point, acceptance = hamiltonian(path, point, t, step, annealing.leapfrog)
+            point = categorical(chains, point, t[index])
+        point, acceptance = hamiltonian(chains, point, t[index], step[index], annealing.leapfrog)
         total += acceptance
-        log_weights += (temperatures[index + 1] - t) * (point.log_joint - point.log_start).double()
-    return log_weights, total / max(1, len(temperatures) - 2)
+        log_weights += (t[index + 1] - t[index]) * (point.log_joint - point.log_start).double()
+    return log_weights, total / max(1, len(t) - 2)
 
 
-def _backward(
-    path: Path, exact: Tensor, temperatures: Sequence[float], annealing: Annealing, steps: Tensor
-) -> Tensor:
+def _backward(chains: Path, exact: Tensor, ladder: Tensor, steps: Tensor, annealing: Annealing) -> Tensor:
     """Log-weights ``(R,)``, counted as forwards, of chains that begin at draws of the posterior.
 
     Each transition is the forward one turned round: the same step size, the category's update last.
     """
-    point = path.at(exact)
-    log_weights = torch.zeros(len(path.x), dtype=torch.float64, device=path.x.device)
-    for index, t in reversed(_inner(temperatures)):
-        log_weights += (temperatures[index + 1] - t) * (point.log_joint - point.log_start).double()
-        step = _per_chain(steps[index - 1], annealing.chains)
-        point, _ = hamiltonian(path, point, t, step, annealing.leapfrog)
+    t, step = (values.repeat_interleave(annealing.chains, dim=1) for values in (ladder, steps))
+    point = chains.at(exact)
+    log_weights = torch.zeros(len(chains.x), dtype=torch.float64, device=t.device)
+    for index in range(len(t) - 2, 0, -1):
+        log_weights += (t[index + 1] - t[index]) * (point.log_joint - point.log_start).double()
+        point, _ = hamiltonian(chains, point, t[index], step[index], annealing.leapfrog)
         if index % annealing.category_every == 0:
-            point = categorical(path, point, t)
-    return log_weights + temperatures[1] * (point.log_joint - point.log_start).double()
-
-
-def _inner(temperatures: Sequence[float]) -> list[tuple[int, float]]:
-    """The temperatures between start and joint density, with their places."""
-    return list(enumerate(temperatures))[1:-1]
-
-
-def _per_chain(values: Tensor, chains: int) -> Tensor:
-    return values.repeat_interleave(chains)
+            point = categorical(chains, point, t[index])
+    return log_weights + t[1] * (point.log_joint - point.log_start).double()
 
 
 def _per_image(values: Tensor, chains: int) -> Tensor:

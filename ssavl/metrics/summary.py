@@ -14,7 +14,7 @@ CONFIDENCE = 0.95  # of the interval of the mean
 Direction = Literal["up", "down"]
 
 DIRECTIONS: dict[str, Direction] = {
-    **dict.fromkeys(("accuracy", "accuracy_majority", "nmi", "ari", "ll", "ll_code", "ll_noise"), "up"),
+    **dict.fromkeys(("accuracy", "accuracy_majority", "nmi", "ari", "ll", "ll_code", "ll_noise", "psnr", "ssim"), "up"),
     **dict.fromkeys(("mse", "rmse", "rmse_255", "bits_per_dimension"), "down"),
     **dict.fromkeys(("calibration_noise", "calibration_code", "calibration_category"), "down"),
 }  # which way is better; of a divergence neither is

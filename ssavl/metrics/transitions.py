@@ -15,10 +15,11 @@ from ssavl.metrics.annealed_path import Path, Point
 JITTER = 0.2  # share by which a step size varies at random: equal steps can come back to where they started
 
 
-def hamiltonian(path: Path, point: Point, t: float, step: Tensor, leapfrog: int) -> tuple[Point, Tensor]:
+def hamiltonian(path: Path, point: Point, t: Tensor, step: Tensor, leapfrog: int) -> tuple[Point, Tensor]:
     """Propose along ``leapfrog`` steps, accept or stay.
 
     Args:
+        t: temperatures ``(R,)``, equal for chains of one image.
         step: sizes ``(R,)`` in units of the path's scale.
 
     Returns:
@@ -26,14 +27,19 @@ def hamiltonian(path: Path, point: Point, t: float, step: Tensor, leapfrog: int)
     """
     shape, device = point.u.shape, point.u.device
     jitter = 1 + JITTER * (2 * torch.rand(shape[0], generator=path.rng, device=device) - 1)
-    stride = path.scale(t) * (step * jitter)[:, None]
+    step = (step * jitter)[:, None]
+    metric = path.metric(t)
+
+    def along(vectors: Tensor, matrices: Tensor) -> Tensor:
+        return (vectors.unflatten(0, (-1, path.chains)) @ matrices).flatten(0, 1)
+
     velocity = torch.randn(shape, generator=path.rng, device=device)
     before = point.log_density(t) - 0.5 * velocity.square().sum(1)
     proposal = point
-    velocity = velocity + 0.5 * stride * proposal.slope(t)
+    velocity = velocity + 0.5 * step * along(proposal.slope(t), metric)
     for index in range(leapfrog):
-        proposal = path.point(proposal.u + stride * velocity, point.categories)
-        velocity = velocity + (0.5 if index == leapfrog - 1 else 1.0) * stride * proposal.slope(t)
+        proposal = path.point(proposal.u + step * along(velocity, metric.mT), point.categories)
+        velocity = velocity + (0.5 if index == leapfrog - 1 else 1.0) * step * along(proposal.slope(t), metric)
     after = proposal.log_density(t) - 0.5 * velocity.square().sum(1)
     # A path that left the numbers behind is a rejection: no density there.
     log_ratio = (after - before).nan_to_num(nan=-torch.inf).clamp(max=0)
@@ -41,7 +47,7 @@ def hamiltonian(path: Path, point: Point, t: float, step: Tensor, leapfrog: int)
     return point.replaced(accepted, proposal), log_ratio.exp()
 
 
-def categorical(path: Path, point: Point, t: float) -> Point:
+def categorical(path: Path, point: Point, t: Tensor) -> Point:
     """Draw each category in turn given all else; without categories the point itself."""
     if not path.categorical:
         return point

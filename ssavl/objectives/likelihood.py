@@ -17,6 +17,8 @@ from torch.distributions import Bernoulli, Normal
 
 LikelihoodName = Literal["paper", "gaussian", "bernoulli"]
 
+BORDER = 1e-3  # of a pixel's variance: below it the Fisher information of a Bernoulli pixel grows without bound
+
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -52,6 +54,16 @@ class Likelihood:
             return torch.bernoulli(x_hat.clamp(0, 1), generator=rng)
         deviation = self.sigma if self.name == "gaussian" else math.sqrt(0.5)
         return x_hat + deviation * torch.randn(x_hat.shape, generator=rng, device=x_hat.device)
+
+    def curvature(self, x_hat: Tensor) -> Tensor:
+        """Fisher information of each pixel's ``x_hat``, of its shape: how sharply the density tells it."""
+        match self.name:
+            case "paper":
+                return torch.full_like(x_hat, 2.0)
+            case "gaussian":
+                return torch.full_like(x_hat, self.sigma**-2)
+            case "bernoulli":
+                return 1 / (x_hat * (1 - x_hat)).clamp(min=BORDER)
 
 
 def bits_per_dimension(log_likelihood: Tensor, pixels: int) -> Tensor:
