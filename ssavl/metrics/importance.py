@@ -1,6 +1,7 @@
 r"""The importance-weighted bound on the log-likelihood (Burda et al. 2016).
 
-.. math:: \log p(x) \ge \mathbb E_{u_1 \dots u_k \sim q} \log \frac 1 k \sum_i \frac{p(x \mid u_i) p(u_i)}{q(u_i \mid x)},
+.. math:: \log p(x) \ge \mathbb E \log \frac 1 k \sum_{i=1}^k \frac{p(x \mid u_i) \, p(u_i)}{q(u_i \mid x)},
+          \qquad u_i \sim q,
 
 u in base space, where prior and posterior are Gaussian, so that no Jacobian is needed. k = 1 is surrogate 1 with its
 divergences drawn instead of in closed form; the bound rises with k and reaches log p(x) as k grows.

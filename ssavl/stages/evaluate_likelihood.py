@@ -68,7 +68,8 @@ def evaluate_likelihood(
             raise UserError(f"sigma_from: the likelihood '{likelihood.name}' has no sigma to learn: name gaussian")
         likelihood = Likelihood("gaussian", _sigma(settings, prepared, generator, models, compute, rng))
     measure = _Measurement(settings, generator, models, likelihood, compute, rng)
-    found = {settings.split: measure(_images(prepared, settings, compute))}
+    found: dict[str, tuple[Bounds, dict[str, float]]] = {}
+    found[settings.split] = measure(_images(prepared, settings, compute))
     found["generated"] = measure(_drawn(generator, likelihood, settings, rng))
     learned = settings.sigma_from if likelihood.name == "gaussian" else None
     result = {
