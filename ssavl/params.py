@@ -215,7 +215,7 @@ class EvaluateLikelihoodParams(Section):
     temperatures: Annotated[int, Field(ge=0)] = Field(500, description="of annealing; 0 leaves it out")
     chains: Count = Field(8, description="of annealing, per image")
     leapfrog: Count = Field(5, description="steps of a Hamiltonian transition; 1 is Langevin")
-    schedule: Literal["adaptive", "sigmoidal", "linear"] = "adaptive"
+    schedule: Literal["sigmoidal", "linear"] = "sigmoidal"
     category_every: Count = Field(5, description="temperatures between Gibbs updates of a category")
     start: Literal["encoder", "prior"] = Field("encoder", description="where annealing begins; an encoder is tighter")
     sigma_from: Literal["given", "generated", "train", "validation", "test"] = Field(

@@ -36,13 +36,13 @@ class Point:
     start_slope: Tensor
     joint_slope: Tensor
 
-    def log_density(self, t: Tensor) -> Tensor:
-        """The path's unnormalised density at the temperatures t ``(R,)``, ``(R,)``."""
+    def log_density(self, t: float) -> Tensor:
+        """The path's unnormalised density at the temperature t, ``(R,)``."""
         return (1 - t) * self.log_start + t * self.log_joint
 
-    def slope(self, t: Tensor) -> Tensor:
+    def slope(self, t: float) -> Tensor:
         """Its gradient to ``u``, ``(R, n)``."""
-        return torch.lerp(self.start_slope, self.joint_slope, t[:, None])
+        return (1 - t) * self.start_slope + t * self.joint_slope
 
     def replaced(self, where: Tensor, other: Point) -> Point:
         """The other's points in the chains ``(R,)`` where it says so; categories are alike in both."""
@@ -97,9 +97,8 @@ class Path:
         size = sum(block.dim for block in self.continuous)
         self.precision = torch.eye(size, device=x.device).expand(len(x), -1, -1)
 
-    def metric(self, t: Tensor) -> Tensor:
-        """``(B, n, n)``: C with C C^T the covariance at the temperatures t ``(R,)``, were start and joint Gaussian."""
-        t = t[:: self.chains, None, None]
+    def metric(self, t: float) -> Tensor:
+        """``(B, n, n)``: C with C C^T the covariance at the temperature t, were start and joint Gaussian."""
         start = torch.diag_embed(1 / self.start.variance[:: self.chains])  # precisions mix as log-densities do
         factor = torch.linalg.cholesky((1 - t) * start + t * self.precision)
         identity = torch.eye(factor.shape[1], device=factor.device).expand_as(factor)

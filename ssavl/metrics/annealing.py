@@ -12,8 +12,8 @@ log p(x) from below. Run backwards from an exact draw of the posterior, :math:`\
 :math:`-\log \overline{w^{-1}}` bounds it from above (bidirectional Monte Carlo, Grosse et al. 2015). Whoever draws
 u from the prior and then x from p(x | u) holds such a draw: u. Both bounds hold in expectation.
 
-Step sizes are found by chains of their own, which are then thrown away: steps that learn from the chain that they move
-would break both bounds.
+Step sizes, one per temperature and image, and the scale of each direction are found by chains of their own, which are
+then thrown away: steps that learn from the chain that they move would break both bounds.
 """
 
 from __future__ import annotations
@@ -31,13 +31,12 @@ from ssavl.metrics.annealed_path import Path, Point
 from ssavl.metrics.transitions import categorical, hamiltonian
 from ssavl.objectives.likelihood import Likelihood
 
-Schedule = Literal["adaptive", "sigmoidal", "linear"]
+Schedule = Literal["sigmoidal", "linear"]
 
 STEEPNESS = 4.0  # of the sigmoid at its ends (Wu et al. 2017): the path moves slowly where it leaves the start
 ADAPTATION = 0.2  # of the log step size, per temperature and unit of missed acceptance
-PILOTS = 4  # chains per image that find the step sizes
-WINDOW = 20  # shares of the ladder; a deviation is averaged over one to either side
-FIRST_STEP = 0.2  # in units of the path's scale, where the adaptation begins
+SCOUTS = 4  # chains per image that go ahead to find the scale and the step sizes
+FIRST_STEP = 0.2  # in units of the metric, where the adaptation begins
 LANGEVIN, HAMILTONIAN = (
     0.574,
     0.65,
@@ -52,15 +51,14 @@ class Annealing:
         temperatures: T, steps of the path.
         chains: per image.
         leapfrog: steps of a Hamiltonian transition; 1 is Metropolis-adjusted Langevin.
-        schedule: where the temperatures stand; ``adaptive`` is equally far apart for each image, by the deviation of
-            the log-weights' increments in chains that find the steps.
+        schedule: where the temperatures stand.
         category_every: temperatures between Gibbs updates of the categories, K passes through the generator each.
     """
 
     temperatures: int = 1000
     chains: int = 16
     leapfrog: int = 10
-    schedule: Schedule = "adaptive"
+    schedule: Schedule = "sigmoidal"
     category_every: int = 5
 
     @property
@@ -68,13 +66,13 @@ class Annealing:
         """The acceptance that step sizes are adapted to."""
         return LANGEVIN if self.leapfrog == 1 else HAMILTONIAN
 
-    def ladder(self) -> Tensor:
-        """The temperatures t_0 = 0 to t_T = 1 ``(T + 1,)``; ``adaptive`` sets out from the sigmoidal ones."""
+    def ladder(self) -> list[float]:
+        """The temperatures t_0 = 0 to t_T = 1."""
         even = torch.linspace(0, 1, self.temperatures + 1, dtype=torch.float64)
         if self.schedule == "linear":
-            return even
+            return even.tolist()
         curve = torch.sigmoid(STEEPNESS * (2 * even - 1))
-        return (curve - curve[0]) / (curve[-1] - curve[0])
+        return ((curve - curve[0]) / (curve[-1] - curve[0])).tolist()
 
 
 @dataclass(frozen=True)
@@ -113,108 +111,65 @@ def annealed(
     Raises:
         UserError: a generator that passes no gradient.
     """
-    start_ladder = annealing.ladder().to(x.device, x.dtype)[:, None].expand(-1, len(x))
-    pilots, chains = (Path(x, generator, likelihood, count, rng, start) for count in (PILOTS, annealing.chains))
-    scout = _Scout(pilots, annealing)
-    found = scout.walk(start_ladder)
-    pilots.precision = chains.precision = pilots.curvature(found)
-    scout.walk(start_ladder)
-    ladder = scout.equidistant() if annealing.schedule == "adaptive" else start_ladder
-    steps = scout.steps_at(ladder)
-    log_weights, acceptance = _forward(chains, ladder, steps, annealing)
+    scouts, chains = (Path(x, generator, likelihood, count, rng, start) for count in (SCOUTS, annealing.chains))
+    found, _ = _scout(scouts, annealing)
+    scouts.precision = chains.precision = scouts.curvature(found)
+    _, steps = _scout(scouts, annealing)
+    steps = steps.repeat_interleave(annealing.chains, dim=1)
+    log_weights, acceptance = _forward(chains, annealing, steps)
     upper = None
     if exact is not None:
-        upper = -_log_mean(-_backward(chains, exact, ladder, steps, annealing), annealing.chains)
+        upper = -_log_mean(-_backward(chains, exact, annealing, steps), annealing.chains)
     return Annealed(_log_mean(log_weights, annealing.chains), upper, _per_image(acceptance, annealing.chains).mean(1))
 
 
-class _Scout:
-    """Chains that go ahead along a ladder and find step sizes, and how fast the density changes on the way."""
+def _scout(path: Path, annealing: Annealing) -> tuple[Point, Tensor]:
+    """Go ahead: where chains end, and step sizes ``(T, B)`` by temperature (that at the start unused) and image.
 
-    def __init__(self, path: Path, annealing: Annealing) -> None:
-        self.path, self.annealing = path, annealing
-
-    def walk(self, ladder: Tensor) -> Point:
-        """Along the temperatures ``(T + 1, B)``; each step size follows from the acceptance at the one before.
-
-        Returns:
-            Where the chains end.
-        """
-        path, annealing = self.path, self.annealing
-        point = path.begin()
-        step = torch.full(ladder.shape[1:], FIRST_STEP, device=ladder.device)
-        steps, spreads = [step], [_spread(point)]
-        for index in range(1, len(ladder) - 1):
-            t = ladder[index].repeat_interleave(PILOTS)
-            if index % annealing.category_every == 0:
-                point = categorical(path, point, t)
-            point, acceptance = hamiltonian(path, point, t, step.repeat_interleave(PILOTS), annealing.leapfrog)
-            step = step * (ADAPTATION * (_per_image(acceptance, PILOTS).mean(1) - annealing.target)).exp()
-            steps.append(step)
-            spreads.append(_spread(point))
-        self.ladder, self.steps, self.spreads = ladder, torch.stack(steps), torch.stack(spreads)
-        return point
-
-    def equidistant(self) -> Tensor:
-        """As many temperatures ``(T + 1, B)``, between any two of which log-weights vary as much."""
-        around = max(1, len(self.spreads) // WINDOW)
-        # A variance from few chains is rough: averaged over the neighbouring temperatures, in logarithms.
-        padded = torch.cat([self.spreads[:1].expand(around, -1), self.spreads, self.spreads[-1:].expand(around, -1)])
-        smooth = padded.log().unfold(0, 2 * around + 1, 1).mean(-1).exp()
-        lengths = smooth * self.ladder.diff(dim=0)
-        travelled = torch.cat([torch.zeros_like(lengths[:1]), lengths.cumsum(0)])
-        wanted = travelled[-1] * torch.linspace(0, 1, len(self.ladder), device=lengths.device)[:, None]
-        ladder = _interpolate(wanted, travelled, self.ladder)
-        ladder[0], ladder[-1] = 0.0, 1.0
-        return ladder
-
-    def steps_at(self, ladder: Tensor) -> Tensor:
-        """Step sizes ``(T, B)`` at temperatures; that at the start is not used."""
-        return _interpolate(ladder[:-1], self.ladder[:-1], self.steps.log()).exp()
-
-
-def _spread(point: Point) -> Tensor:
-    """Deviation ``(B,)`` between chains of a log-weight's growth with the temperature."""
-    return _per_image(point.log_joint - point.log_start, PILOTS).std(1) + torch.finfo(torch.float32).eps
-
-
-def _interpolate(at: Tensor, knots: Tensor, values: Tensor) -> Tensor:
-    """Column by column, the piecewise linear function through knots (rising) and values, at other places."""
-    right = torch.searchsorted(knots.T.contiguous(), at.T.contiguous()).T.clamp(1, len(knots) - 1)
-    low, high = knots.gather(0, right - 1), knots.gather(0, right)
-    share = ((at - low) / (high - low).clamp(min=torch.finfo(torch.float32).tiny)).clamp(0, 1)
-    return torch.lerp(values.gather(0, right - 1), values.gather(0, right), share)
-
-
-def _forward(chains: Path, ladder: Tensor, steps: Tensor, annealing: Annealing) -> tuple[Tensor, Tensor]:
-    """Log-weights ``(R,)`` of chains from the start to the joint density, and their mean acceptance ``(R,)``."""
-    t, step = (values.repeat_interleave(annealing.chains, dim=1) for values in (ladder, steps))
-    point = chains.begin()
-    log_weights = t[1] * (point.log_joint - point.log_start).double()
-    total = torch.zeros_like(point.log_start)
-    for index in range(1, len(t) - 1):
+    Each step size follows from the acceptance at the temperature before.
+    """
+    ladder = annealing.ladder()
+    point = path.begin()
+    steps = [torch.full((len(path.x) // SCOUTS,), FIRST_STEP, device=path.x.device)] * 2
+    for index in range(1, len(ladder) - 1):
         if index % annealing.category_every == 0:
-            point = categorical(chains, point, t[index])
-        point, acceptance = hamiltonian(chains, point, t[index], step[index], annealing.leapfrog)
+            point = categorical(path, point, ladder[index])
+        step = steps[-1].repeat_interleave(SCOUTS)
+        point, acceptance = hamiltonian(path, point, ladder[index], step, annealing.leapfrog)
+        missed = _per_image(acceptance, SCOUTS).mean(1) - annealing.target
+        steps.append(steps[-1] * (ADAPTATION * missed).exp())
+    return point, torch.stack(steps[:-1])
+
+
+def _forward(chains: Path, annealing: Annealing, steps: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-weights ``(R,)`` of chains from the start to the joint density, and their mean acceptance ``(R,)``."""
+    ladder = annealing.ladder()
+    point = chains.begin()
+    log_weights = ladder[1] * (point.log_joint - point.log_start).double()
+    total = torch.zeros_like(point.log_start)
+    for index in range(1, len(ladder) - 1):
+        if index % annealing.category_every == 0:
+            point = categorical(chains, point, ladder[index])
+        point, acceptance = hamiltonian(chains, point, ladder[index], steps[index], annealing.leapfrog)
         total += acceptance
-        log_weights += (t[index + 1] - t[index]) * (point.log_joint - point.log_start).double()
-    return log_weights, total / max(1, len(t) - 2)
+        log_weights += (ladder[index + 1] - ladder[index]) * (point.log_joint - point.log_start).double()
+    return log_weights, total / max(1, len(ladder) - 2)
 
 
-def _backward(chains: Path, exact: Tensor, ladder: Tensor, steps: Tensor, annealing: Annealing) -> Tensor:
+def _backward(chains: Path, exact: Tensor, annealing: Annealing, steps: Tensor) -> Tensor:
     """Log-weights ``(R,)``, counted as forwards, of chains that begin at draws of the posterior.
 
     Each transition is the forward one turned round: the same step size, the category's update last.
     """
-    t, step = (values.repeat_interleave(annealing.chains, dim=1) for values in (ladder, steps))
+    ladder = annealing.ladder()
     point = chains.at(exact)
-    log_weights = torch.zeros(len(chains.x), dtype=torch.float64, device=t.device)
-    for index in range(len(t) - 2, 0, -1):
-        log_weights += (t[index + 1] - t[index]) * (point.log_joint - point.log_start).double()
-        point, _ = hamiltonian(chains, point, t[index], step[index], annealing.leapfrog)
+    log_weights = torch.zeros(len(chains.x), dtype=torch.float64, device=chains.x.device)
+    for index in range(len(ladder) - 2, 0, -1):
+        log_weights += (ladder[index + 1] - ladder[index]) * (point.log_joint - point.log_start).double()
+        point, _ = hamiltonian(chains, point, ladder[index], steps[index], annealing.leapfrog)
         if index % annealing.category_every == 0:
-            point = categorical(chains, point, t[index])
-    return log_weights + t[1] * (point.log_joint - point.log_start).double()
+            point = categorical(chains, point, ladder[index])
+    return log_weights + ladder[1] * (point.log_joint - point.log_start).double()
 
 
 def _per_image(values: Tensor, chains: int) -> Tensor:

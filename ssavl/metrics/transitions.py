@@ -1,6 +1,6 @@
 r"""Transitions that leave a density of an annealed path as it is.
 
-``hamiltonian`` moves what is continuous (Neal 2011), in units of the path's scale; with one leapfrog step it is the
+``hamiltonian`` moves what is continuous (Neal 2011), in units of the path's metric; with one leapfrog step it is the
 Metropolis-adjusted Langevin algorithm. ``categorical`` draws each category from its exact conditional given the rest
 (Gibbs), which takes a pass through the generator for each of the K values.
 """
@@ -15,12 +15,11 @@ from ssavl.metrics.annealed_path import Path, Point
 JITTER = 0.2  # share by which a step size varies at random: equal steps can come back to where they started
 
 
-def hamiltonian(path: Path, point: Point, t: Tensor, step: Tensor, leapfrog: int) -> tuple[Point, Tensor]:
+def hamiltonian(path: Path, point: Point, t: float, step: Tensor, leapfrog: int) -> tuple[Point, Tensor]:
     """Propose along ``leapfrog`` steps, accept or stay.
 
     Args:
-        t: temperatures ``(R,)``, equal for chains of one image.
-        step: sizes ``(R,)`` in units of the path's scale.
+        step: sizes ``(R,)`` in units of the path's metric.
 
     Returns:
         The points, and the probabilities ``(R,)`` with which the proposals were accepted.
@@ -47,7 +46,7 @@ def hamiltonian(path: Path, point: Point, t: Tensor, step: Tensor, leapfrog: int
     return point.replaced(accepted, proposal), log_ratio.exp()
 
 
-def categorical(path: Path, point: Point, t: Tensor) -> Point:
+def categorical(path: Path, point: Point, t: float) -> Point:
     """Draw each category in turn given all else; without categories the point itself."""
     if not path.categorical:
         return point
