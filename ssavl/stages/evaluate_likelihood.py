@@ -23,7 +23,7 @@ from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.files import locked, write_json
 from ssavl.generators import Generator, GeneratorSource, load_generator
-from ssavl.generators.inspection import GRADIENT, inspect
+from ssavl.generators.inspection import GRADIENT, inspect, require
 from ssavl.inference import InferenceModel
 from ssavl.metrics.annealing import Annealing, annealed
 from ssavl.metrics.importance import importance_weighted
@@ -31,6 +31,7 @@ from ssavl.metrics.likelihood import learned_sigma, surrogates
 from ssavl.metrics.reconstruction import squared_error
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateLikelihoodParams, Params
+from ssavl.stages.probe import OFFSET
 from ssavl.stages.workspace import Options, seed_everything
 
 SIGMA_IMAGES = 1000  # on which a sigma is learned
@@ -49,8 +50,8 @@ def evaluate_likelihood(
     image the latents that made it are a draw of the exact posterior.
 
     Raises:
-        UserError: files that cannot be read or do not fit each other, a generator that passes no gradient where
-            annealing needs one, a sigma to learn for a likelihood that has none.
+        UserError: files that cannot be read or do not fit each other, an unfit generator, one that passes no gradient
+            where annealing needs it, a sigma to learn for a likelihood that has none.
     """
     compute = options.compute()
     settings = params.evaluate_likelihood
@@ -58,11 +59,15 @@ def evaluate_likelihood(
     generator = compute.place(load_generator(gan))
     if prepared.image_shape != tuple(generator.image_shape):
         raise UserError(f"{gan.spec} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
-    if settings.temperatures and not all(c.passed for c in inspect(generator, params.seed) if c.name == GRADIENT):
+    checks = inspect(generator, params.seed)
+    require(checks, gan.spec, gradient=False)
+    if settings.temperatures and not all(check.passed for check in checks if check.name == GRADIENT):
         raise UserError(f"{gan.spec} passes no gradient, which annealing needs: leave it out with --temperatures 0")
     models = load_models(encoders, generator, compute)
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    rng = seed_everything(params.seed, compute)
+    # Two streams of random numbers: draws of the posterior must know nothing of the latents that made an image.
+    seed_everything(params.seed, compute)
+    rng = compute.generator(params.seed + OFFSET)
     if settings.sigma_from != "given":
         if likelihood.name != "gaussian":
             raise UserError(f"sigma_from: the likelihood '{likelihood.name}' has no sigma to learn: name gaussian")
@@ -75,7 +80,7 @@ def evaluate_likelihood(
     result = {
         "likelihood": {
             "name": likelihood.name,
-            "normalised": likelihood.name != "paper",
+            "normalised": likelihood.name == "gaussian",
             "sigma": likelihood.sigma if likelihood.name == "gaussian" else None,
             "sigma_from": learned,
         },
