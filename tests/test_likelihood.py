@@ -218,12 +218,14 @@ def test_a_generator_without_gradient_is_refused() -> None:
         annealed(generator.sample(2), generator, GAUSSIAN, Annealing(4, 2, 1), rng())
 
 
-QUICK = ("--images", 6, "--k", 1, "--k", 8, "--temperatures", 30, "--chains", 4)
+QUICK = ("--images", 6, "--k", 1, "--k", 8, "--temperatures", 12, "--chains", 4)
 
 
 @pytest.mark.parametrize("likelihood", ["paper", "gaussian"])
 def test_the_command_orders_its_bounds(data: Path, likelihood: str) -> None:
-    overrides = tiny_overrides(likelihood__name=likelihood, evaluate_likelihood__rows=12)
+    overrides = tiny_overrides(
+        likelihood__name=likelihood, evaluate_likelihood__rows=12, evaluate_likelihood__leapfrog=1
+    )
     result = invoke("evaluate", "likelihood", *map(str, QUICK), "--out", "l", "--json", *overrides)
     assert result.exit_code == 0, result.output
     found = json.loads(Path("l/likelihood.json").read_text())

@@ -38,8 +38,8 @@ def fit_curves(logs: Mapping[str, Table]) -> Figure:
             axes.set_xlabel("iteration", fontsize=8)
             axes.tick_params(labelsize=8)
             axes.grid(alpha=0.3)
-            # Below: it hides no curve.
-            axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+            if axes.lines:  # below: it hides no curve
+                axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return figure
 
 
