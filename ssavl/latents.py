@@ -323,6 +323,12 @@ class Posterior:
         assert isinstance(distribution, OneHotCategorical)
         return distribution.probs
 
+    def log_probabilities(self, name: str) -> Tensor:
+        """Their logarithms ``(B, K)``, finite where the probabilities underflow."""
+        distribution = self.blocks[name]
+        assert isinstance(distribution, OneHotCategorical)
+        return distribution.logits
+
     def log_prob(self, latents: Tensor) -> dict[str, Tensor]:
         """Log-density in nats of each block's part of the flat ``latents``, shape ``(B,)`` each.
 

@@ -263,6 +263,25 @@ class EvaluateDisentanglementParams(Section):
     trees: Count = Field(100, description="boosting rounds of each of DCI's classifiers")
 
 
+class EvaluateLikelihoodParams(Section):
+    """How tightly the likelihood is bounded, and on how many images (``ssavl evaluate likelihood``)."""
+
+    split: Literal["train", "validation", "test"] = "test"
+    images: Count = Field(16, description="the first so many of the split, and as many drawn from the generator")
+    rows: Count = Field(256, description="images times draws, or images times chains, at a time")
+    posterior_samples: Count = Field(16, description="draws per image for the expectations of the surrogates")
+    k: Annotated[list[Count], Field(min_length=1)] = Field([1, 50, 5000], description="draws of each weighted bound")
+    temperatures: Annotated[int, Field(ge=0)] = Field(500, description="of annealing; 0 leaves it out")
+    chains: Count = Field(8, description="of annealing, per image")
+    leapfrog: Count = Field(5, description="steps of a Hamiltonian transition; 1 is Langevin")
+    schedule: Literal["sigmoidal", "linear"] = "sigmoidal"
+    category_every: Count = Field(5, description="temperatures between Gibbs updates of a category")
+    start: Literal["encoder", "prior"] = Field("encoder", description="where annealing begins; an encoder is tighter")
+    sigma_from: Literal["given", "generated", "train", "validation", "test"] = Field(
+        "given", description="where a Gaussian likelihood's sigma is learned: generated images, or a split"
+    )
+
+
 class RenderFiguresParams(Section):
     """How the figures look."""
 
@@ -290,6 +309,7 @@ class Params(Section):
     evaluate_disentanglement: EvaluateDisentanglementParams = Field(
         EvaluateDisentanglementParams(), alias="evaluate-disentanglement"
     )
+    evaluate_likelihood: EvaluateLikelihoodParams = Field(EvaluateLikelihoodParams(), alias="evaluate-likelihood")
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 
 

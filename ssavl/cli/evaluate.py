@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import click
 
+from ssavl.cli.default_group import DefaultGroup
 from ssavl.cli.evaluate_disentanglement import disentanglement
 from ssavl.cli.evaluate_fidelity import fidelity
+from ssavl.cli.evaluate_likelihood import likelihood
 from ssavl.cli.evaluate_models import models
 from ssavl.cli.evaluate_traversal import traversal
 
-DEFAULT = models
 
-
-class WithDefault(click.Group):
-    """A group that runs one of its commands where none is named, so that the stage is called by its bare name."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, args if named else [str(DEFAULT.name), *args])
-
-
-@click.group(cls=WithDefault)
+@click.group(cls=DefaultGroup)
 def evaluate() -> None:
     """Measure: without a sub-command, every model of the pipeline side by side.
 
@@ -28,5 +20,5 @@ def evaluate() -> None:
     """
 
 
-for command in (DEFAULT, disentanglement, fidelity, traversal):
+for command in (models, disentanglement, fidelity, likelihood, traversal):
     evaluate.add_command(command)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ssavl.cli.gan import GanFlags, gan_options
-from ssavl.cli.options import Common, common, out_option
+from ssavl.cli.options import Common, common, out_option, reader_of, watch_option
 
 
 @click.command("fit-encoders")
@@ -17,6 +17,7 @@ from ssavl.cli.options import Common, common, out_option
 @click.option("--objective", help="elbo (Eq. 27), latent-nll (needs no gradient of the generator) or both.")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
 @click.option("--beta", type=float, help="Weight of every KL.")
+@watch_option
 @common(trains=True)
 def fit_encoders(
     shared: Common,
@@ -26,6 +27,7 @@ def fit_encoders(
     objective: str | None,
     iterations: int | None,
     beta: float | None,
+    watch: tuple[Path, ...],
 ) -> None:
     """Fit encoders to a frozen generator, without data.
 
@@ -40,9 +42,9 @@ def fit_encoders(
     params = shared.load(flags)
     source = gan.source(params.gan_ckpt)
     settings = {"seed": params.seed, "beta": params.beta, **params.fit_encoders.model_dump(mode="json")}
-    if shared.stops_here("fit-encoders", settings, {"gan": source.spec, "out": out}):
+    if shared.stops_here("fit-encoders", settings, {"gan": source.spec, "watch": watch, "out": out}):
         return
     from ssavl.stages.fit_encoders import fit_encoders as stage
 
-    result = stage(params, source, out, shared.options())
+    result = stage(params, source, out, shared.options(), reader_of(watch))
     shared.report(result, f"{result['encoders']}: {result['model']}, {result['iterations']} iterations")

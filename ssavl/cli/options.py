@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from ssavl.params import Params
+    from ssavl.stages.fitting import ReadImages
     from ssavl.stages.workspace import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -128,6 +130,24 @@ def out_option(default: str) -> Callable[[Command], Command]:
 def data_option(default: str | None = "data/prepared") -> Callable[[Command], Command]:
     """``--data``: prepared images."""
     return click.option("--data", type=PATH, default=default, show_default=True, help="Folder of prepared images.")
+
+
+def watch_option(function: Command) -> Command:
+    """``--watch``: images whose error and bounds a fit logs."""
+    return click.option(
+        "--watch", type=PATH, multiple=True,
+        help="Images for the log alone (columns watched/...), as `encode` takes them, or prepared data, of which it "
+        "is the validation or test split. No gradient sees them. May be repeated.",
+    )(function)  # fmt: skip
+
+
+def reader_of(watch: Sequence[Path]) -> ReadImages | None:
+    """What a stage reads them with; it is handed one, because fitting must not reach real data by itself."""
+    if not watch:
+        return None
+    from ssavl.uses.watch import watched_images
+
+    return partial(watched_images, watch)
 
 
 def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> str:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from ssavl.cli.default_group import DefaultGroup
 from ssavl.cli.gan import GanFlags, gan_options
 from ssavl.cli.options import PATH, Common, common, out_option
+from ssavl.cli.render_comparison import comparison
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,7 +43,15 @@ def render_figures(shared: Common, gan: GanFlags, encoders: tuple[Path, ...], da
     _render(shared, None, gan, encoders, data, out, {}, ("code",))
 
 
-@click.command("render")
+@click.group(cls=DefaultGroup)
+def render() -> None:
+    """Draw a figure, or all, from any bundle by path.
+
+    `ssavl render FIGURE OPTIONS` is `ssavl render bundle FIGURE OPTIONS`; `comparison` draws a table of `compare`.
+    """
+
+
+@click.command("bundle")
 @click.argument("figure", type=click.Choice([*FIGURES, "all"]))
 @_inputs
 @click.option(
@@ -50,7 +60,7 @@ def render_figures(shared: Common, gan: GanFlags, encoders: tuple[Path, ...], da
 @click.option("--columns", type=int, help="Images per row.")
 @click.option("--gif", is_flag=True, default=None, help="Animate traversals and interpolations as well.")
 @common()
-def render(
+def bundle(
     shared: Common,
     figure: str,
     gan: GanFlags,
@@ -61,7 +71,7 @@ def render(
     columns: int | None,
     gif: bool | None,
 ) -> None:
-    """Draw a figure, or all, from any bundle by path."""
+    """Draw a figure, or all, from a generator, its encoders and images (the default)."""
     figures = list(FIGURES) if figure == "all" else [figure]
     flags = {"render-figures.columns": columns, "render-figures.gif": gif}
     _render(shared, figures, gan, encoders, data, out, flags, (block,))
@@ -91,3 +101,7 @@ def _render(
 
     files = [str(p) for p in stage(params, wanted, source, encoders, data, out, shared.options(), blocks)]
     shared.report({"figures": files}, "\n".join(files))
+
+
+for command in (bundle, comparison):
+    render.add_command(command)

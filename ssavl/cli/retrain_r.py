@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ssavl.cli.gan import GanFlags, gan_options
-from ssavl.cli.options import PATH, Common, common, data_option, out_option
+from ssavl.cli.options import PATH, Common, common, data_option, out_option, reader_of, watch_option
 
 
 @click.command("retrain-R")
@@ -18,6 +18,7 @@ from ssavl.cli.options import PATH, Common, common, data_option, out_option
 @click.option("--source", help="generated (data-free), or real (reads the training images of --data).")
 @click.option("--iterations", type=int, help="Iterations of the whole run.")
 @click.option("--beta", type=float, help="Weight of every KL.")
+@watch_option
 @common(trains=True)
 def retrain_r(
     shared: Common,
@@ -28,6 +29,7 @@ def retrain_r(
     source: str | None,
     iterations: int | None,
     beta: float | None,
+    watch: tuple[Path, ...],
 ) -> None:
     """Retrain both encoders on one joint bound (SS-AVL-R).
 
@@ -39,10 +41,10 @@ def retrain_r(
     settings = {"seed": params.seed, "beta": params.beta, **params.retrain_r.model_dump(mode="json")}
     needed = data if params.retrain_r.source == "real" else None
     if shared.stops_here(
-        "retrain-R", settings, {"gan": generator.spec, "encoders": encoders, "data": needed, "out": out}
+        "retrain-R", settings, {"gan": generator.spec, "encoders": encoders, "data": needed, "watch": watch, "out": out}
     ):
         return
     from ssavl.stages.retrain_r import retrain_r as stage
 
-    result = stage(params, generator, encoders, needed, out, shared.options())
+    result = stage(params, generator, encoders, needed, out, shared.options(), reader_of(watch))
     shared.report(result, f"{result['encoders']}: {result['model']}, {result['iterations']} iterations")

@@ -9,39 +9,37 @@ from matplotlib.figure import Figure
 Table = Mapping[str, list[float]]  # the columns of a log.csv
 
 PANELS = (
-    (
-        "log-likelihood surrogates on held-out generated images (nats)",
-        ("heldout/ll", "heldout/ll_code", "heldout/ll_noise"),
-    ),
-    ("squared error of the reconstruction", ("heldout/mse",)),
+    ("log-likelihood surrogates on {images} (nats)", ("ll", "ll_code", "ll_noise")),
+    ("squared error of the reconstruction, {images}", ("mse",)),
 )
-STYLES = {"heldout/ll": "-", "heldout/ll_code": "--", "heldout/ll_noise": ":", "heldout/mse": "-"}
-NAMES = {
-    "heldout/ll": "1: Eq. 18",
-    "heldout/ll_code": "2: Eq. 13",
-    "heldout/ll_noise": "3: Eq. 16",
-    "heldout/mse": "MSE",
-}
+IMAGES = {"heldout": "held-out generated images", "watched": "watched images"}
+STYLES = {"ll": "-", "ll_code": "--", "ll_noise": ":", "mse": "-"}
+NAMES = {"ll": "1: Eq. 18", "ll_code": "2: Eq. 13", "ll_noise": "3: Eq. 16", "mse": "MSE"}
 
 
 def fit_curves(logs: Mapping[str, Table]) -> Figure:
-    """One panel of surrogates and one of reconstruction error, a colour per model.
+    """A panel of surrogates and one of reconstruction error, a colour per model; two more where images were watched.
 
     Args:
         logs: the log of each model by its name; columns that a log lacks are left out.
     """
-    figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")
-    for axes, (title, columns) in zip(figure.subplots(1, 2), PANELS, strict=True):
-        for index, (model, log) in enumerate(logs.items()):
-            for column in columns:
-                if column in log:
-                    label = f"{model}, {NAMES[column]}"
-                    axes.plot(log["step"], log[column], STYLES[column], color=f"C{index}", label=label)
-        axes.set_title(title, fontsize=9)
-        axes.set_xlabel("iteration", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))  # below: it hides no curve
+    subjects = [name for name in IMAGES if name == "heldout" or any(f"{name}/mse" in log for log in logs.values())]
+    figure = Figure(figsize=(9, 4.2 * len(subjects)), dpi=120, layout="constrained")
+    rows = figure.subplots(len(subjects), len(PANELS), squeeze=False)
+    for subject, row in zip(subjects, rows, strict=True):
+        for axes, (title, columns) in zip(row, PANELS, strict=True):
+            for index, (model, log) in enumerate(logs.items()):
+                for column in columns:
+                    if f"{subject}/{column}" in log:
+                        label = f"{model}, {NAMES[column]}"
+                        values = log[f"{subject}/{column}"]
+                        axes.plot(log["step"], values, STYLES[column], color=f"C{index}", label=label)
+            axes.set_title(title.format(images=IMAGES[subject]), fontsize=9)
+            axes.set_xlabel("iteration", fontsize=8)
+            axes.tick_params(labelsize=8)
+            axes.grid(alpha=0.3)
+            if axes.lines:  # below: it hides no curve
+                axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return figure
 
 

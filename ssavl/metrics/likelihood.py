@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -50,3 +52,15 @@ def surrogates(
             total += elbo(x, generator, space, part, part.sample(), likelihood, given).value()
         result[name] = total / samples
     return result
+
+
+def learned_sigma(squared_errors: Tensor, pixels: int) -> float:
+    r"""The deviation of the ``gaussian`` likelihood at which the mean of surrogate 1 is highest.
+
+    No divergence depends on it, so :math:`\sigma^2` is the mean squared error of a pixel under the posterior.
+
+    Args:
+        squared_errors: summed over the image, any shape, one per image and draw of the posterior.
+        pixels: channels times height times width.
+    """
+    return math.sqrt(squared_errors.double().mean().item() / pixels)

@@ -16,10 +16,10 @@ CONFIDENCE = 0.95  # of the interval of the mean
 Direction = Literal["up", "down"]
 
 DIRECTIONS: dict[str, Direction] = {
-    **dict.fromkeys(("accuracy", "accuracy_majority", "nmi", "ari", "ll", "ll_code", "ll_noise"), "up"),
     **dict.fromkeys((f"factor_vae_{preset}" for preset in PRESETS), "up"),
     **dict.fromkeys(("beta_vae", "mig", "sap", "modularity"), "up"),
     **dict.fromkeys(("dci_disentanglement", "dci_completeness", "dci_informativeness"), "up"),
+    **dict.fromkeys(("accuracy", "accuracy_majority", "nmi", "ari", "ll", "ll_code", "ll_noise", "psnr", "ssim"), "up"),
     **dict.fromkeys(("mse", "rmse", "rmse_255", "bits_per_dimension"), "down"),
     **dict.fromkeys(("calibration_noise", "calibration_code", "calibration_category"), "down"),
 }  # which way is better; of a divergence neither is

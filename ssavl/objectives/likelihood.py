@@ -17,6 +17,8 @@ from torch.distributions import Bernoulli, Normal
 
 LikelihoodName = Literal["paper", "gaussian", "bernoulli"]
 
+BORDER = 1e-3  # of a pixel's variance: below it the Fisher information of a Bernoulli pixel grows without bound
+
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -42,6 +44,26 @@ class Likelihood:
                 epsilon = torch.finfo(torch.float32).eps
                 pixels = Bernoulli(probs=x_hat.clamp(epsilon, 1 - epsilon), validate_args=False)
                 return pixels.log_prob(x).sum(1)
+
+    def sample(self, x_hat: Tensor, rng: torch.Generator) -> Tensor:
+        """Images drawn from ``p(x | x_hat)``, of the same shape; Gaussian noise leaves [0, 1], as it must.
+
+        ``paper`` is a Gaussian's exponent with a variance of 1/2: what is drawn has that density, normalised.
+        """
+        if self.name == "bernoulli":
+            return torch.bernoulli(x_hat.clamp(0, 1), generator=rng)
+        deviation = self.sigma if self.name == "gaussian" else math.sqrt(0.5)
+        return x_hat + deviation * torch.randn(x_hat.shape, generator=rng, device=x_hat.device)
+
+    def curvature(self, x_hat: Tensor) -> Tensor:
+        """Fisher information of each pixel's ``x_hat``, of its shape: how sharply the density tells it."""
+        match self.name:
+            case "paper":
+                return torch.full_like(x_hat, 2.0)
+            case "gaussian":
+                return torch.full_like(x_hat, self.sigma**-2)
+            case "bernoulli":
+                return 1 / (x_hat * (1 - x_hat)).clamp(min=BORDER)
 
 
 def bits_per_dimension(log_likelihood: Tensor, pixels: int) -> Tensor:

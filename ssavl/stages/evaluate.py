@@ -19,12 +19,13 @@ from ssavl.inference import InferenceModel
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
+from ssavl.metrics.similarity import WINDOW, psnr, ssim
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateParams, Params
 from ssavl.stages.probe import calibrate
 from ssavl.stages.workspace import Options, seed_everything
 
-KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255") + (
+KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255", "psnr", "ssim") + (
     "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category",
     "calibration_noise", "calibration_code", "calibration_category",
 )  # fmt: skip
@@ -87,7 +88,7 @@ def _measure(
     settings = params.evaluate
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     rng = seed_everything(params.seed, compute)
-    errors, terms, categories = [], [], []
+    errors, noise_ratios, similarities, terms, categories = [], [], [], [], []
     space = generator.latent_space
     block = next(iter(model.space.of_role("category")), None) if with_categories else None
     for batch in prepared.batches(settings.split, settings.batch_size):
@@ -99,7 +100,13 @@ def _measure(
             terms.append(surrogates(x, posterior, generator, likelihood, settings.posterior_samples, rng))
             if block is not None:
                 categories.append(posterior.probabilities(block.name).argmax(-1).cpu())
+        noise_ratios.append(psnr(x, x_hat).cpu())
+        if min(x.shape[2:]) >= WINDOW:
+            similarities.append(ssim(x, x_hat).cpu())  # outside autocast: its differences of squares need float32
     values = reconstruction(torch.cat(errors), int(np.prod(prepared.image_shape)))
+    values["psnr"] = torch.cat(noise_ratios).double().mean().item()
+    if similarities:
+        values["ssim"] = torch.cat(similarities).double().mean().item()
     for name in terms[0]:
         values[name] = torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()
     if likelihood.name == "gaussian" and "ll" in values:

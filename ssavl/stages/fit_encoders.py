@@ -22,8 +22,7 @@ from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import FitEncodersParams, Params
-from ssavl.stages.fitting import encoder_modules, fit_schedule, leave_encoders
-from ssavl.stages.probe import HeldOut
+from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, fit_schedule, leave_encoders
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
@@ -31,8 +30,13 @@ CODE: tuple[Role, ...] = ("code", "category")
 NOISE: tuple[Role, ...] = ("noise",)
 
 
-def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Options) -> dict[str, Any]:
+def fit_encoders(
+    params: Params, gan: GeneratorSource, out: Path, options: Options, watch: ReadImages | None = None
+) -> dict[str, Any]:
     """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
+
+    Args:
+        watch: reads images for the columns ``watched/...`` of the log, and for nothing else.
 
     Raises:
         UserError: a generator that cannot be read or is unfit, images that no encoder here can read, an encoder for
@@ -53,7 +57,8 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     fitting = Fitting(likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
-    with workspace("fit-encoders", settings | gan.settings(), gan.files(), out, compute) as work:
+    watched = Watch(watch, generator.image_shape)
+    with workspace("fit-encoders", settings | gan.settings() | watched.settings, gan.files(), out, compute) as work:
         modules = encoder_modules(model)
         shares = {name: fit.start_rate for name, encoder in modules.items() if encoder.space in left}
         run = Run(
@@ -63,7 +68,7 @@ def fit_encoders(params: Params, gan: GeneratorSource, out: Path, options: Optio
             compute,
             rng,
             work.scratch,
-            probe=HeldOut(model, generator, likelihood, params.seed, compute),
+            probe=watched.probe(model, generator, likelihood, params.seed, compute),
         )
         run.train()
         return leave_encoders(run, model, work, generator, gan)

@@ -1,6 +1,8 @@
-"""Progress on a fixed held-out set of generated images, whose latents are known."""
+"""Progress on fixed held-out images: the generator's, whose latents are known, and real ones that someone watches."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch import Tensor
 from ssavl.engine.device import Compute
 from ssavl.generators.protocol import Generator
 from ssavl.inference import InferenceModel
+from ssavl.latents import Posterior
 from ssavl.metrics.calibration import Calibration, calibration, ranks
 from ssavl.metrics.inversion import latent_errors, norm_ratios
 from ssavl.metrics.likelihood import surrogates
@@ -44,11 +47,8 @@ class HeldOut:
         self.model.eval()
         with self.compute.autocast():
             posterior = self.model.posterior(self.x)
-            x_hat = self.generator(self.model.complete(posterior.mode, self.generator.latent_space, rng))
-            terms = surrogates(self.x, posterior, self.generator, self.likelihood, SAMPLES, rng)
+            row = _bounds("heldout", self.x, posterior, self.model, self.generator, self.likelihood, rng)
         self.model.train()
-        row = {"heldout/mse": squared_error(self.x, x_hat).mean().item()}
-        row |= {f"heldout/{name}": term.float().mean().item() for name, term in terms.items()}
         space = self.model.space
         latents = space.join(self.generator.latent_space.split(self.latents))
         parts = space.split(latents)
@@ -62,6 +62,60 @@ class HeldOut:
             hits = posterior.probabilities(block.name).argmax(-1) == parts[block.name].argmax(-1)
             row[f"heldout/{block.name}_accuracy"] = hits.float().mean().item()
         return row
+
+
+class Watched:
+    """Called once per row of the log: the same error and surrogates on images ``(N, C, H, W)`` from elsewhere.
+
+    They reach the log and nothing else: a run with them leaves the encoders of a run without, bit for bit.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        model: InferenceModel,
+        generator: Generator,
+        likelihood: Likelihood,
+        seed: int,
+        compute: Compute,
+    ) -> None:
+        self.x = x.to(compute.device)
+        self.model, self.generator, self.likelihood = model, generator, likelihood
+        self.seed = seed + OFFSET
+        self.compute = compute
+
+    def __call__(self) -> dict[str, float]:
+        torch.manual_seed(self.seed)
+        self.model.eval()
+        with self.compute.autocast():
+            posterior = self.model.posterior(self.x)
+            rng = self.compute.generator(self.seed)
+            row = _bounds("watched", self.x, posterior, self.model, self.generator, self.likelihood, rng)
+        self.model.train()
+        return row
+
+
+Probe = Callable[[], dict[str, float]]
+
+
+def together(*probes: Probe) -> Probe:
+    """Several probes as one, whose row has the columns of all."""
+    return lambda: {column: value for probe in probes for column, value in probe().items()}
+
+
+def _bounds(
+    prefix: str,
+    x: Tensor,
+    posterior: Posterior,
+    model: InferenceModel,
+    generator: Generator,
+    likelihood: Likelihood,
+    rng: torch.Generator,
+) -> dict[str, float]:
+    x_hat = generator(model.complete(posterior.mode, generator.latent_space, rng))
+    terms = surrogates(x, posterior, generator, likelihood, SAMPLES, rng)
+    row = {f"{prefix}/mse": squared_error(x, x_hat).mean().item()}
+    return row | {f"{prefix}/{name}": term.float().mean().item() for name, term in terms.items()}
 
 
 @torch.no_grad()

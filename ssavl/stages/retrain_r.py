@@ -17,21 +17,27 @@ from ssavl.inference import load_inference_model
 from ssavl.methods.ssavl import Fitting, joint_phase
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import Params
-from ssavl.stages.fitting import encoder_modules, fit_schedule, leave_encoders
-from ssavl.stages.probe import HeldOut
+from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, fit_schedule, leave_encoders
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
 
 
 def retrain_r(
-    params: Params, gan: GeneratorSource, encoders: Path, data: Path | None, out: Path, options: Options
+    params: Params,
+    gan: GeneratorSource,
+    encoders: Path,
+    data: Path | None,
+    out: Path,
+    options: Options,
+    watch: ReadImages | None = None,
 ) -> dict[str, Any]:
     """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
 
     Args:
         encoders: the fitted encoders that it starts from.
         data: prepared data, for ``source: real`` alone; ``generated`` never opens it.
+        watch: reads images for the columns ``watched/...`` of the log, and for nothing else.
 
     Raises:
         UserError: files that cannot be read or do not fit, encoders that leave a block out, ``real`` without data.
@@ -66,11 +72,12 @@ def retrain_r(
 
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"})
-    with workspace("retrain-R", settings | gan.settings(), inputs, out, compute) as work:
+    watched = Watch(watch, generator.image_shape)
+    with workspace("retrain-R", settings | gan.settings() | watched.settings, inputs, out, compute) as work:
         modules = encoder_modules(model)
         fitting = Fitting(likelihood, params.beta, fit.relaxation)
         phase = joint_phase(model, tuple(modules), generator, images, fitting)
-        probe = HeldOut(model, generator, likelihood, params.seed, compute)
+        probe = watched.probe(model, generator, likelihood, params.seed, compute)
         run = Run(modules, [phase], fit_schedule(fit, options), compute, rng, work.scratch, probe=probe)
         run.train()
         return leave_encoders(run, model, work, generator, gan)
