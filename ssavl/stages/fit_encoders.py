@@ -22,7 +22,7 @@ from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import FitEncodersParams, Params
-from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, fit_schedule, leave_encoders
+from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
@@ -64,7 +64,7 @@ def fit_encoders(
         run = Run(
             modules,
             fit_phases(modules, generator, lambda: generator.latent_space.sample(fit.batch_size, rng), fitting),
-            fit_schedule(fit, options, shares),
+            options.schedule(fit, shares),
             compute,
             rng,
             work.scratch,

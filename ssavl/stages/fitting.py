@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
 from ssavl.engine.device import Compute
-from ssavl.engine.run import LOG, Run, Schedule
+from ssavl.engine.run import LOG, Run
 from ssavl.generators import AnyGenerator, GeneratorSource
 from ssavl.generators.inspection import weights_hash
 from ssavl.inference import InferenceModel, save_inference_model
 from ssavl.networks.encoder import Encoder
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import FitParams
 from ssavl.stages.probe import HeldOut, Probe, Watched, together
-from ssavl.stages.workspace import Options, Workspace
+from ssavl.stages.workspace import Workspace
 
 ReadImages = Callable[[tuple[int, int, int]], Tensor]
 
@@ -57,19 +56,6 @@ class Watch:
         if self.x is None:
             return held_out
         return together(held_out, Watched(self.x, model, generator, likelihood, seed, compute))
-
-
-def fit_schedule(fit: FitParams, options: Options, shares: Mapping[str, float] | None = None) -> Schedule:
-    """The schedule that the parameters ask for, with shares of the learning rate by module name."""
-    return Schedule(
-        fit.iterations,
-        fit.learning_rate,
-        fit.adam_betas,
-        fit.decay,
-        fit.log_every,
-        options.checkpoint_seconds,
-        shares or {},
-    )
 
 
 def leave_encoders(

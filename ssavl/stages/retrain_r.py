@@ -17,7 +17,7 @@ from ssavl.inference import load_inference_model
 from ssavl.methods.ssavl import Fitting, joint_phase
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import Params
-from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, fit_schedule, leave_encoders
+from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
@@ -78,6 +78,6 @@ def retrain_r(
         fitting = Fitting(likelihood, params.beta, fit.relaxation)
         phase = joint_phase(model, tuple(modules), generator, images, fitting)
         probe = watched.probe(model, generator, likelihood, params.seed, compute)
-        run = Run(modules, [phase], fit_schedule(fit, options), compute, rng, work.scratch, probe=probe)
+        run = Run(modules, [phase], options.schedule(fit), compute, rng, work.scratch, probe=probe)
         run.train()
         return leave_encoders(run, model, work, generator, gan)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ssavl.datasets.prepared import MANIFEST, Prepared, Split, read_prepared
-from ssavl.engine.run import LOG, Run, Schedule
+from ssavl.engine.run import LOG, Run
 from ssavl.errors import UserError
 from ssavl.extractor import FILE, Extractor, accuracy, save_extractor
 from ssavl.files import sha256
@@ -50,19 +50,11 @@ def train_extractor(params: Params, data: Path, out: Path, options: Options) -> 
         return prepared.take("train", index), labels[index]
 
     settings = {"seed": params.seed, "train-extractor": train.model_dump(mode="json")}
-    schedule = Schedule(
-        train.iterations,
-        train.learning_rate,
-        train.adam_betas,
-        train.decay,
-        train.log_every,
-        options.checkpoint_seconds,
-    )
     with workspace("train-extractor", settings, {"data": data / MANIFEST}, out, compute) as work:
         run = Run(
             {"classifier": network},
             classifier_phases(network, train, labelled, rng),
-            schedule,
+            options.schedule(train),
             compute,
             rng,
             work.scratch,

@@ -52,14 +52,7 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
         run = Run(
             modules,
             gan_phases(networks, train, lambda n: prepared.draw("train", n, rng), rng, clustered),
-            Schedule(
-                train.iterations,
-                train.learning_rate,
-                train.adam_betas,
-                train.decay,
-                train.log_every,
-                options.checkpoint_seconds,
-            ),
+            options.schedule(train),
             compute,
             rng,
             work.scratch,

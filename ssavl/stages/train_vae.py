@@ -14,7 +14,7 @@ from ssavl.methods.ssavl import Fitting
 from ssavl.methods.vae import build_vae, vae_phases
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import Params
-from ssavl.stages.fitting import encoder_modules, fit_schedule, leave_encoders
+from ssavl.stages.fitting import encoder_modules, leave_encoders
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 
@@ -50,7 +50,7 @@ def train_vae(params: Params, data: Path, out: Path, options: Options) -> dict[s
             Fitting(likelihood, params.beta, train.relaxation),
         )
         modules = {"generator": generator, **encoders}
-        run = Run(modules, phases, fit_schedule(train, options), compute, rng, work.scratch)
+        run = Run(modules, phases, options.schedule(train), compute, rng, work.scratch)
         run.train()
         save_generator(out / "generator.pt", generator.cpu().eval(), [])
         return leave_encoders(run, model, work, generator, GeneratorSource(str(out / "generator.pt")))
