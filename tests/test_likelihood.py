@@ -218,6 +218,7 @@ def test_a_generator_without_gradient_is_refused() -> None:
         annealed(generator.sample(2), generator, GAUSSIAN, Annealing(4, 2, 1), rng())
 
 
+LOWER = ("ll", "ll_code", "ll_noise", "iwae_1", "iwae_8")
 QUICK = ("--images", 6, "--k", 1, "--k", 8, "--temperatures", 12, "--chains", 4)
 
 
@@ -232,17 +233,15 @@ def test_the_command_orders_its_bounds(data: Path, likelihood: str) -> None:
     assert found == json.loads(result.stdout)
     assert found["likelihood"]["normalised"] == (likelihood == "gaussian")
     assert (found["bits_per_dimension"] is not None) == (likelihood == "gaussian")
-    for subject in ("test", "generated"):
-        own = found["nats"][subject]
-        lower = own["generator"]["ais_lower"]["mean"]
+    for own in found["nats"].values():
         for model in ("ssavl", "ssavl-r"):
             assert own[model]["iwae_1"]["mean"] <= own[model]["iwae_8"]["mean"]
-            assert own[model]["iwae_8"]["mean"] <= lower + 3
     assert "ais_upper" not in found["nats"]["test"]["generator"]
-    enclosing = found["nats"]["generated"]["generator"]
-    assert (
-        enclosing["ais_lower"]["mean"] <= enclosing["ais_upper"]["mean"] + 3 * (enclosing["ais_gap"]["standard_error"])
-    )
+    generated = found["nats"]["generated"]
+    upper = generated["generator"]["ais_upper"]["mean"]
+    slack = 3 * generated["generator"]["ais_gap"]["standard_error"]
+    below = [generated["generator"]["ais_lower"]] + [generated[m][b] for m in ("ssavl", "ssavl-r") for b in LOWER]
+    assert all(bound["mean"] <= upper + slack for bound in below)
 
 
 def test_a_learned_sigma_says_where_it_is_from(data: Path) -> None:
