@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssavl.latents import BIJECTIONS, TRUNCATION, Block, LatentSpace
+from ssavl.latents import LatentSpace
+from ssavl.priors import BIJECTIONS, TRUNCATION, Block
 
 EDGE = 0.999  # of the way to the border: a bounded prior's border itself is infinitely far in the base variable
 LIMITS = {"normal": 3.0, "sphere": 3.0, "uniform": 1.0, "truncated-normal": TRUNCATION}  # of a walk, from minus to plus

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from ssavl.latents import Block, LatentSpace, Posterior
+from ssavl.latents import LatentSpace, Posterior
+from ssavl.priors import Block
 
 IMAGE_SHAPE = (1, 3, 3)
 SIGMA = 0.4

@@ -19,7 +19,7 @@ import ssavl
 from ssavl.datasets.dsprites import DSprites
 from ssavl.errors import UserError
 from ssavl.inference import InferenceModel, save_inference_model
-from ssavl.latents import Block, LatentSpace
+from ssavl.latents import LatentSpace
 from ssavl.metrics.beta_vae import beta_vae
 from ssavl.metrics.dci import concentration, dci
 from ssavl.metrics.disentanglement import Disentanglement, disentanglement
@@ -31,6 +31,7 @@ from ssavl.metrics.sap import sap
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.trunk import Trunk
 from ssavl.params import EvaluateDisentanglementParams
+from ssavl.priors import Block
 from ssavl.uses.disentanglement import encode
 from tests.conftest import invoke
 

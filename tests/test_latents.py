@@ -10,7 +10,8 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Transform
 
-from ssavl.latents import TRUNCATION, Block, ErfTransform, LatentSpace, Prior, TruncationTransform
+from ssavl.latents import LatentSpace
+from ssavl.priors import TRUNCATION, Block, ErfTransform, Prior, TruncationTransform
 
 SPACE = LatentSpace(
     [

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from ssavl.errors import UserError
-from ssavl.latents import Block, LatentSpace
+from ssavl.latents import LatentSpace
 from ssavl.metrics.annealed_path import Path as AnnealedPath
 from ssavl.metrics.annealing import Annealing, Schedule, annealed
 from ssavl.metrics.importance import importance_weighted
 from ssavl.metrics.likelihood import learned_sigma, surrogates
 from ssavl.metrics.transitions import categorical, hamiltonian
 from ssavl.objectives.likelihood import Likelihood
+from ssavl.priors import Block
 from tests.conftest import invoke, tiny_overrides
 from tests.linear_gaussian import SIGMA, LinearGaussian
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ssavl.engine.lbfgs import minimise
 from ssavl.errors import UserError
-from ssavl.latents import Block, LatentSpace
+from ssavl.latents import LatentSpace
+from ssavl.priors import Block
 from ssavl.refinement import Refinement, refine
 from tests.linear_gaussian import LinearGaussian
 

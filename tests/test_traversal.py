@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ssavl.generators.draws import draws
-from ssavl.latents import Block, LatentSpace
+from ssavl.latents import LatentSpace
 from ssavl.metrics.traversal import classes_by_value, contents, kept, kept_summary
+from ssavl.priors import Block
 from tests.conftest import image_folder, invoke, tiny_overrides
 from tests.test_extractor import train
 

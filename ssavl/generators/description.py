@@ -21,8 +21,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from ssavl.errors import UserError
 from ssavl.files import write_bytes
-from ssavl.latents import Block, LatentSpace, Prior, Role
+from ssavl.latents import LatentSpace
 from ssavl.params import Section, one_line
+from ssavl.priors import Block, Prior, Role
 
 
 class BlockDescription(Section):

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from ssavl.engine.phase import Phase, frozen
 from ssavl.generators.protocol import Generator
 from ssavl.inference import InferenceModel
-from ssavl.latents import Block, LatentSpace, Posterior
+from ssavl.latents import LatentSpace, Posterior
 from ssavl.networks.critic import Critic
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
@@ -41,6 +41,7 @@ from ssavl.objectives.likelihood import Likelihood
 from ssavl.objectives.mutual_information import code_nll, ramp
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
 from ssavl.params import Objective, RelaxationParams, TrainGanParams
+from ssavl.priors import Block
 
 Draw = Callable[[int], Tensor]  # n -> n things: real images or latents
 DrawClustered = Callable[[int], tuple[Tensor, Tensor]]  # n -> n real images and the index (n,) of their clusters

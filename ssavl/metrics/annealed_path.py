@@ -12,8 +12,9 @@ from torch.distributions import Normal
 
 from ssavl.errors import UserError
 from ssavl.generators.protocol import Generator
-from ssavl.latents import Block, Posterior
+from ssavl.latents import Posterior
 from ssavl.objectives.likelihood import Likelihood
+from ssavl.priors import Block
 
 DIFFERENCE = 0.02  # in base space, over which a Jacobian is taken
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from ssavl.latents import Block, Posterior
+from ssavl.latents import Posterior
+from ssavl.priors import Block
 
 Floats = NDArray[np.float64]
 

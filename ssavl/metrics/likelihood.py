@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ssavl.generators.protocol import Generator
-from ssavl.latents import LatentSpace, Posterior, Role
+from ssavl.latents import LatentSpace, Posterior
 from ssavl.objectives.elbo import elbo
 from ssavl.objectives.likelihood import Likelihood
+from ssavl.priors import Role
 
 SURROGATES: dict[str, tuple[Role, ...]] = {
     "ll": ("noise", "code", "category"),  # 1: Eq. 18, everything inferred

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ssavl import walks
 from ssavl.generators.protocol import Generator
-from ssavl.latents import Block
+from ssavl.priors import Block
 
 Classify = Callable[[Tensor], Tensor]  # images (B, C, H, W) in [0, 1] -> classes (B,)
 

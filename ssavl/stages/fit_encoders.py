@@ -15,13 +15,14 @@ from ssavl.generators import Generator, GeneratorSource, load_generator
 from ssavl.generators.inspection import inspect, require
 from ssavl.generators.own import load_training_encoders
 from ssavl.inference import InferenceModel, build_encoders
-from ssavl.latents import LatentSpace, Role
+from ssavl.latents import LatentSpace
 from ssavl.methods.ssavl import Fitting, fit_phases
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import FitEncodersParams, Params
+from ssavl.priors import Role
 from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
