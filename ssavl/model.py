@@ -79,7 +79,7 @@ class Model:
         self._source = source
         self._compute = compute
         self._rng = compute.generator(seed)
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + 1)  # another stream: posterior draws must not repeat the prior's
 
     @cached_property
     def generator(self) -> AnyGenerator:

@@ -22,7 +22,7 @@ from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.metrics.similarity import WINDOW, psnr, ssim
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateParams, Params
-from ssavl.stages.probe import calibrate
+from ssavl.stages.probe import OFFSET, calibrate
 from ssavl.stages.workspace import Options, seed_everything
 
 KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255", "psnr", "ssim") + (
@@ -87,7 +87,8 @@ def _measure(
 ) -> tuple[dict[str, float], list[list[int]] | None]:
     settings = params.evaluate
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    rng = seed_everything(params.seed, compute)
+    seed_everything(params.seed, compute)  # of posterior draws; the prior's must not repeat them
+    rng = compute.generator(params.seed + OFFSET)
     errors, noise_ratios, similarities, terms, categories = [], [], [], [], []
     space = generator.latent_space
     block = next(iter(model.space.of_role("category")), None) if with_categories else None
