@@ -36,6 +36,7 @@ TINY = {
     "train-gan.noise_dim": 4,
     "train-gan.categories": 3,
     "train-gan.log_every": 2,
+    "train-gan.real_clusters.iterations": 0,  # the default study's params.yaml has many
     "fit-encoders.objective": "elbo",
     "fit-encoders.iterations": 6,
     "fit-encoders.batch_size": 8,
