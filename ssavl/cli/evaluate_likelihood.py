@@ -7,15 +7,12 @@ from pathlib import Path
 import click
 
 from ssavl.cli.gan import GanFlags, gan_options
-from ssavl.cli.options import PATH, Common, common, data_option, out_option, table
+from ssavl.cli.options import Common, common, data_option, encoders_option, out_option, table
 
 
 @click.command("likelihood")
 @gan_options
-@click.option(
-    "--encoders", type=PATH, multiple=True, default=("data/encoders", "data/encoders-r"), show_default=True,
-    help="Encoders to measure; may be repeated. Annealing starts at the first.",
-)  # fmt: skip
+@encoders_option("Encoders to measure; may be repeated. Annealing starts at the first.")
 @data_option()
 @out_option("data/evaluate")
 @click.option("--split", help="train, validation or test.")

@@ -127,6 +127,14 @@ def out_option(default: str) -> Callable[[Command], Command]:
     return click.option("--out", type=PATH, default=default, show_default=True, help="Folder to write.")
 
 
+def encoders_option(text: str) -> Callable[[Command], Command]:
+    """``--encoders``: any number of models, by default what the pipeline left."""
+    return click.option(
+        "--encoders", type=PATH, multiple=True, default=("data/encoders", "data/encoders-r"), show_default=True,
+        help=text,
+    )  # fmt: skip
+
+
 def data_option(default: str | None = "data/prepared") -> Callable[[Command], Command]:
     """``--data``: prepared images."""
     return click.option("--data", type=PATH, default=default, show_default=True, help="Folder of prepared images.")

@@ -37,10 +37,8 @@ STEEPNESS = 4.0  # of the sigmoid at its ends (Wu et al. 2017): the path moves s
 ADAPTATION = 0.2  # of the log step size, per temperature and unit of missed acceptance
 SCOUTS = 4  # chains per image that go ahead to find the scale and the step sizes
 FIRST_STEP = 0.2  # in units of the metric, where the adaptation begins
-LANGEVIN, HAMILTONIAN = (
-    0.574,
-    0.65,
-)  # acceptance at which a transition moves farthest (Roberts & Rosenthal 1998; Neal 2011)
+LANGEVIN = 0.574  # acceptance at which a transition moves farthest (Roberts & Rosenthal 1998)
+HAMILTONIAN = 0.65  # the same of a Hamiltonian one (Neal 2011)
 
 
 @dataclass(frozen=True)

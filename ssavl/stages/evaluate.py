@@ -12,7 +12,6 @@ import torch
 from ssavl.bundle import load_models
 from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
-from ssavl.errors import UserError
 from ssavl.files import locked, write_json
 from ssavl.generators import Generator, GeneratorSource, load_generator
 from ssavl.inference import InferenceModel
@@ -22,6 +21,7 @@ from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.metrics.similarity import WINDOW, psnr, ssim
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateParams, Params
+from ssavl.stages.image_shape import require_same_shape
 from ssavl.stages.probe import OFFSET, calibrate
 from ssavl.stages.workspace import Options, seed_everything
 
@@ -46,8 +46,7 @@ def evaluate(
     compute = options.compute()
     prepared = read_prepared(data)
     generator = compute.place(load_generator(gan))
-    if prepared.image_shape != tuple(generator.image_shape):
-        raise UserError(f"{gan.spec} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
+    require_same_shape(generator, gan, prepared, data)
     models = load_models(encoders, generator, compute)
     settings = params.evaluate
     with_categories = bool(settings.clustering and generator.latent_space.of_role("category"))

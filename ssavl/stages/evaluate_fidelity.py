@@ -28,6 +28,7 @@ from ssavl.metrics.fidelity import (
 )
 from ssavl.params import EvaluateFidelityParams, Params
 from ssavl.stages.feature_cache import FeatureCache
+from ssavl.stages.image_shape import require_same_shape
 from ssavl.stages.workspace import Options
 
 EXTRACTOR = Path("data/extractor")  # taken without being named, where it is
@@ -63,8 +64,7 @@ def evaluate_fidelity(
     prepared = read_prepared(data)
     judges = _judges(extractor, inception, prepared, data, compute)
     generator = compute.place(load_generator(gan))
-    if prepared.image_shape != tuple(generator.image_shape):
-        raise UserError(f"{gan.spec} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
+    require_same_shape(generator, gan, prepared, data)
     n = _count(settings, prepared, data)
     real = _real(prepared, settings, n, params.seed, judges, FeatureCache(cache), compute)
     made = features(_generated(generator, n, settings.batch_size, params.seed, compute), judges)

@@ -23,6 +23,7 @@ from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.files import locked, write_json
 from ssavl.generators import Generator, GeneratorSource, load_generator
+from ssavl.generators.draws import draws
 from ssavl.generators.inspection import GRADIENT, inspect, require
 from ssavl.inference import InferenceModel
 from ssavl.metrics.annealing import Annealing, annealed
@@ -31,6 +32,7 @@ from ssavl.metrics.likelihood import learned_sigma, surrogates
 from ssavl.metrics.reconstruction import squared_error
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params import EvaluateLikelihoodParams, Params
+from ssavl.stages.image_shape import require_same_shape
 from ssavl.stages.probe import OFFSET
 from ssavl.stages.workspace import Options, seed_everything
 
@@ -57,8 +59,7 @@ def evaluate_likelihood(
     settings = params.evaluate_likelihood
     prepared = read_prepared(data)
     generator = compute.place(load_generator(gan))
-    if prepared.image_shape != tuple(generator.image_shape):
-        raise UserError(f"{gan.spec} makes {generator.image_shape} images, but {data} holds {prepared.image_shape}")
+    require_same_shape(generator, gan, prepared, data)
     checks = inspect(generator, params.seed)
     require(checks, gan.spec, gradient=False)
     if settings.temperatures and not all(check.passed for check in checks if check.name == GRADIENT):
@@ -172,8 +173,7 @@ def _images(prepared: Prepared, settings: EvaluateLikelihoodParams, compute: Com
 def _drawn(
     generator: Generator, likelihood: Likelihood, settings: EvaluateLikelihoodParams, rng: torch.Generator
 ) -> Iterator[Batch]:
-    for start in range(0, settings.images, _at_once(settings)):
-        latents = generator.latent_space.sample(min(_at_once(settings), settings.images - start), rng)
+    for latents in draws(generator.latent_space, settings.images, _at_once(settings), rng):
         with torch.no_grad():
             yield likelihood.sample(generator(latents), rng), latents
 

@@ -23,8 +23,7 @@ from ssavl.metrics.factor_vae import KL_POINTS
 from ssavl.metrics.representation import Representation, represent
 from ssavl.model import Model, load
 from ssavl.params import EvaluateDisentanglementParams, Params
-
-REPORT = "disentanglement.json"
+from ssavl.uses.compare import DISENTANGLEMENT
 
 
 def of_encoders(
@@ -49,15 +48,14 @@ def of_encoders(
         UserError: files that cannot be read, encoders of other images or without a block of the roles asked for.
     """
     settings = params.evaluate_disentanglement
-    models = [load(path, device=device, precision=precision, seed=params.seed) for path in encoders]
-    names = [model.inference.name for model in models]
-    named = {
-        name if name not in names[:place] else str(path): model
-        for place, (name, path, model) in enumerate(zip(names, encoders, models, strict=True))
-    }
-    images = read_factor_images(data, root, models[0].image_shape)
+    models: dict[str, Model] = {}
+    for path in encoders:
+        model = load(path, device=device, precision=precision, seed=params.seed)
+        name = model.inference.name
+        models[name if name not in models else str(path)] = model
+    images = read_factor_images(data, root, next(iter(models.values())).image_shape)
     index = images.draw(settings.train + settings.test, np.random.default_rng(params.seed))
-    samples = ((name, encode(model, images, index, settings)) for name, model in named.items())
+    samples = ((name, encode(model, images, index, settings)) for name, model in models.items())
     return _report(params, samples, images.name, out)
 
 
@@ -178,5 +176,5 @@ def _report(params: Params, samples: Iterator[tuple[str, Representation]], data:
         scores[name], tables[name] = found.scores, found.tables
     result = {"data": data, "protocol": settings.model_dump(mode="json"), "scores": scores, "tables": tables}
     with locked(out):
-        write_json(out / REPORT, result)
+        write_json(out / DISENTANGLEMENT, result)
     return result
