@@ -6,16 +6,11 @@ before it starts. The value that counts is a flag's, else the file's, else the d
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field
 
-from ssavl.errors import UserError
+from ssavl.section import Section
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -26,12 +21,6 @@ Objective = Literal["elbo", "latent-nll", "both"]
 Role = Literal["noise", "code", "category"]
 Figure = Literal["samples", "categories", "traversal", "reconstructions", "interpolation", "curves", "calibration"]
 FIGURES: tuple[Figure, ...] = get_args(Figure)
-
-
-class Section(BaseModel):
-    """A group of parameters: frozen, and closed to unknown names."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class LikelihoodParams(Section):
@@ -152,7 +141,7 @@ class TrainGanParams(Section):
     code_dim: Annotated[int, Field(ge=0)] = 2
     code_prior: Literal["uniform", "normal"] = "uniform"
     categories: Annotated[int, Field(ge=0)] = Field(10, description="K; 0 for no category")
-    block_gain: dict[str, float] = {}
+    block_gain: dict[str, float] = Field(default_factory=dict)
     mi_category_weight: Weight = 1.0
     mi_code_weight: Weight = 0.1
     mi_warmup: WarmupParams = WarmupParams()
@@ -285,7 +274,7 @@ class EvaluateLikelihoodParams(Section):
 class RenderFiguresParams(Section):
     """How the figures look."""
 
-    figures: list[Figure] = list(FIGURES)
+    figures: list[Figure] = Field(default_factory=lambda: list(FIGURES))
     columns: Annotated[int, Field(ge=2, le=100)] = 10
     gif: bool = False
 
@@ -311,78 +300,3 @@ class Params(Section):
     )
     evaluate_likelihood: EvaluateLikelihoodParams = Field(EvaluateLikelihoodParams(), alias="evaluate-likelihood")
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
-
-
-def load_params(path: Path | None, overrides: Iterable[str] = (), flags: Mapping[str, Any] | None = None) -> Params:
-    """Parameters from a YAML file, ``key=value`` overrides (dotted keys, YAML values) and flags, last one wins.
-
-    Args:
-        path: the file; ``None`` for the defaults alone.
-        overrides: such as ``train-gan.iterations=500``.
-        flags: values by dotted key; ``None`` values are not set.
-
-    Raises:
-        UserError: no such file, bad YAML, an unknown key (with the nearest known one) or a value out of range.
-    """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except FileNotFoundError:
-            raise UserError(f"{path} does not exist: name a parameter file, or leave --params out") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(values, dict):
-            raise UserError(f"{path} must hold sections with parameters, not a {type(values).__name__}")
-    origin = str(path) if path is not None else "parameters"
-    for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator or not key:
-            raise UserError(f"--set {override!r}: write it as key=value, such as train-gan.iterations=500")
-        try:
-            _assign(values, key, yaml.safe_load(text))
-        except yaml.YAMLError:
-            raise UserError(f"--set {override!r}: the value is not YAML") from None
-    for key, value in (flags or {}).items():
-        if value is not None:
-            _assign(values, key, value)
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{origin}: {one_line(error.errors(), Params)}") from None
-
-
-def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
-    *sections, name = dotted.split(".")
-    for section in sections:
-        inner = values.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise UserError(f"{dotted}: '{section}' is a parameter, not a section")
-        values = inner
-    values[name] = value
-
-
-def one_line(errors: list[ErrorDetails], root: type[BaseModel]) -> str:
-    """What pydantic found wrong with a ``root``, in one line; an unknown name comes with the nearest known one."""
-    messages = []
-    for error in errors[:3]:
-        *outer, name = [str(part) for part in error["loc"]] or ["value"]
-        where = ".".join([*outer, name])
-        if error["type"] == "extra_forbidden":
-            nearest = difflib.get_close_matches(name, _known_names(outer, root), n=1, cutoff=0.5)
-            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-            messages.append(f"unknown parameter '{where}'{hint}")
-        else:
-            messages.append(f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}")
-    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
-    return "; ".join(messages) + more
-
-
-def _known_names(sections: list[str], root: type[BaseModel]) -> list[str]:
-    model = root
-    for section in sections:
-        for name, field in model.model_fields.items():
-            if section in (name, field.alias) and isinstance(field.annotation, type):
-                model = field.annotation
-                break
-    return [field.alias or name for name, field in model.model_fields.items()]

@@ -37,7 +37,7 @@ class Common:
 
     def load(self, flags: Mapping[str, Any] | None = None) -> Params:
         """Validated parameters: flags over ``--set`` over the file (``params.yaml``, if there is one) over defaults."""
-        from ssavl.params import load_params
+        from ssavl.params_file import load_params
 
         path = self.params or (DEFAULT_PARAMS if DEFAULT_PARAMS.is_file() else None)
         return load_params(path, self.overrides, {"seed": self.seed, **(flags or {})})

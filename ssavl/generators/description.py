@@ -22,8 +22,8 @@ from pydantic import Field, ValidationError, model_validator
 from ssavl.errors import UserError
 from ssavl.files import write_bytes
 from ssavl.latents import LatentSpace
-from ssavl.params import Section, one_line
 from ssavl.priors import Block, Prior, Role
+from ssavl.section import Section, one_line
 
 
 class BlockDescription(Section):
