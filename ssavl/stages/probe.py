@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ssavl.engine.device import Compute
+from ssavl.generators.draws import draws
 from ssavl.generators.protocol import Generator
 from ssavl.inference import InferenceModel
 from ssavl.latents import Posterior
@@ -22,33 +23,47 @@ SAMPLES = 4
 OFFSET = 7919  # added to the seed: held-out latents are not those that training begins with
 
 
-class HeldOut:
+class _Probe:
+    """What both kinds share: a model judged on fixed images, by the same draws at every call."""
+
+    def __init__(
+        self, model: InferenceModel, generator: Generator, likelihood: Likelihood, seed: int, compute: Compute
+    ) -> None:
+        self.model, self.generator, self.likelihood = model, generator, likelihood
+        self.seed = seed + OFFSET
+        self.compute = compute
+
+    def judge(self, prefix: str, x: Tensor, rng: torch.Generator) -> tuple[Posterior, dict[str, float]]:
+        """The posterior of images ``(N, C, H, W)``, their squared error and the surrogates."""
+        torch.manual_seed(self.seed)
+        self.model.eval()
+        with self.compute.autocast():
+            posterior = self.model.posterior(x)
+            x_hat = self.generator(self.model.complete(posterior.mode, self.generator.latent_space, rng))
+            terms = surrogates(x, posterior, self.generator, self.likelihood, SAMPLES, rng)
+            row = {f"{prefix}/mse": squared_error(x, x_hat).mean().item()}
+            row |= {f"{prefix}/{name}": term.float().mean().item() for name, term in terms.items()}
+        self.model.train()
+        return posterior, row
+
+
+class HeldOut(_Probe):
     """Called once per row of the log: errors in pixels and in latents, surrogates, divergences and calibration.
 
     The images are the generator's own (with the noise that the model is fitted to), so nothing here sees data, and the
-    category's accuracy is against the latent that made the image, not against a label. Every call draws the same
-    numbers.
+    category's accuracy is against the latent that made the image, not against a label.
     """
 
     def __init__(
         self, model: InferenceModel, generator: Generator, likelihood: Likelihood, seed: int, compute: Compute
     ) -> None:
-        self.model = model
-        self.generator = generator
-        self.likelihood = likelihood
-        self.seed = seed + OFFSET
-        self.compute = compute
+        super().__init__(model, generator, likelihood, seed, compute)
         self.latents = generator.latent_space.sample(IMAGES, compute.generator(self.seed))
         self.x = observe(generator, self.latents, model.image_noise, compute.generator(self.seed))
 
     def __call__(self) -> dict[str, float]:
-        torch.manual_seed(self.seed)
         rng = self.compute.generator(self.seed)
-        self.model.eval()
-        with self.compute.autocast():
-            posterior = self.model.posterior(self.x)
-            row = _bounds("heldout", self.x, posterior, self.model, self.generator, self.likelihood, rng)
-        self.model.train()
+        posterior, row = self.judge("heldout", self.x, rng)
         space = self.model.space
         latents = space.join(self.generator.latent_space.split(self.latents))
         parts = space.split(latents)
@@ -64,7 +79,7 @@ class HeldOut:
         return row
 
 
-class Watched:
+class Watched(_Probe):
     """Called once per row of the log: the same error and surrogates on images ``(N, C, H, W)`` from elsewhere.
 
     They reach the log and nothing else: a run with them leaves the encoders of a run without, bit for bit.
@@ -79,20 +94,11 @@ class Watched:
         seed: int,
         compute: Compute,
     ) -> None:
+        super().__init__(model, generator, likelihood, seed, compute)
         self.x = x.to(compute.device)
-        self.model, self.generator, self.likelihood = model, generator, likelihood
-        self.seed = seed + OFFSET
-        self.compute = compute
 
     def __call__(self) -> dict[str, float]:
-        torch.manual_seed(self.seed)
-        self.model.eval()
-        with self.compute.autocast():
-            posterior = self.model.posterior(self.x)
-            rng = self.compute.generator(self.seed)
-            row = _bounds("watched", self.x, posterior, self.model, self.generator, self.likelihood, rng)
-        self.model.train()
-        return row
+        return self.judge("watched", self.x, self.compute.generator(self.seed))[1]
 
 
 Probe = Callable[[], dict[str, float]]
@@ -101,21 +107,6 @@ Probe = Callable[[], dict[str, float]]
 def together(*probes: Probe) -> Probe:
     """Several probes as one, whose row has the columns of all."""
     return lambda: {column: value for probe in probes for column, value in probe().items()}
-
-
-def _bounds(
-    prefix: str,
-    x: Tensor,
-    posterior: Posterior,
-    model: InferenceModel,
-    generator: Generator,
-    likelihood: Likelihood,
-    rng: torch.Generator,
-) -> dict[str, float]:
-    x_hat = generator(model.complete(posterior.mode, generator.latent_space, rng))
-    terms = surrogates(x, posterior, generator, likelihood, SAMPLES, rng)
-    row = {f"{prefix}/mse": squared_error(x, x_hat).mean().item()}
-    return row | {f"{prefix}/{name}": term.float().mean().item() for name, term in terms.items()}
 
 
 @torch.no_grad()
@@ -132,8 +123,7 @@ def calibrate(
     """The calibration of a model's blocks on so many held-out images of the generator."""
     rng = compute.generator(seed + OFFSET)
     parts: dict[str, list[Tensor]] = {block.name: [] for block in model.space.blocks}
-    for start in range(0, images, batch_size):
-        drawn = generator.latent_space.sample(min(batch_size, images - start), rng)
+    for drawn in draws(generator.latent_space, images, batch_size, rng):
         with compute.autocast():
             posterior = model.posterior(observe(generator, drawn, model.image_noise, rng))
         latents = model.space.join(generator.latent_space.split(drawn))
