@@ -154,6 +154,12 @@ class TrainGanParams(Section):
     log_every: Count = 50
 
 
+Transformations = Annotated[
+    InvarianceParams,
+    Field(description="of the images that encoders learn from, into such as the generator cannot make; needs elbo"),
+]
+
+
 class FitParams(Section):
     """What fitting encoders to a frozen generator needs, whatever the equation."""
 
@@ -180,6 +186,7 @@ class FitEncodersParams(FitParams):
         "latent-nll", description="elbo is Eqs. 25-27; latent-nll is -log q of the latents that made the image"
     )
     image_noise: Weight = Field(0.0, description="deviation of noise added to generated images, pixels in [0, 1]")
+    transformations: Transformations = InvarianceParams()
     encoder: EncoderParams = EncoderParams()
 
 
@@ -187,6 +194,7 @@ class RetrainRParams(FitParams):
     """SS-AVL-R: both encoders on the joint bound of Eq. 18."""
 
     source: Literal["generated", "real"] = "generated"
+    transformations: Transformations = InvarianceParams()
 
 
 class TrainVaeParams(FitParams):

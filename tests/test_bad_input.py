@@ -38,6 +38,10 @@ CASES = {
         "no validation images",
     ),
     "unknown gain": (["train-gan", "--set", "train-gan.block_gain={nois: 0.3}"], "block_gain names ['nois']"),
+    "transformed images without a bound": (
+        ["fit-encoders", "--objective", "latent-nll", "--set", "fit-encoders.transformations={rotation: 5}"],
+        "fit-encoders.transformations need fit-encoders.objective elbo",
+    ),
     "one category": (["train-gan", "--set", "train-gan.categories=1"], "1 dimensions are too few"),
     "absent device": (["train-gan", "--device", "cuda:99"], "device 'cuda:99' cannot be used"),
     "missing metrics": (["metrics", "nowhere"], "nowhere/metrics.json does not exist"),

@@ -12,7 +12,7 @@ from ssavl.engine.device import Compute
 from ssavl.engine.run import Run, Schedule
 from ssavl.inference import InferenceModel
 from ssavl.methods.clusters import embedding_phase, find_clusters
-from ssavl.methods.ssavl import Fitting, Networks, build_networks, gan_phases, joint_phase
+from ssavl.methods.ssavl import Fitting, Networks, build_networks, fit_phases, gan_phases, joint_phase
 from ssavl.methods.vae import build_vae, vae_phases
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.trunk import Trunk
@@ -191,6 +191,37 @@ def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     run.update(phase, 0)
     assert changed(before, parameters(networks)) == {"code_encoder", "noise_encoder"}
     assert all(torch.equal(a, b) for a, b in zip(buffers, generator.buffers(), strict=True))
+
+
+@pytest.mark.parametrize("transformed", [True, False])
+def test_transformed_images_are_explained_by_what_is_inferred_from_them(transformed: bool) -> None:
+    networks, _ = make(schedule="interleaved")
+    assert networks.code_encoder is not None
+    assert networks.noise_encoder is not None
+    encoders = {"code_encoder": networks.code_encoder, "noise_encoder": networks.noise_encoder}
+    generator = networks.generator.eval().requires_grad_(False)
+    rng = torch.Generator().manual_seed(0)
+    fitting = Fitting(Likelihood(), 1.0, RelaxationParams(), transform=torch.zeros_like if transformed else None)
+
+    def losses() -> dict[str, Tensor]:
+        """Of each phase for other latents, but the same draws of the posteriors."""
+        phases = fit_phases(encoders, generator, lambda: generator.latent_space.sample(4, rng), fitting)
+        found = {}
+        for phase in phases:
+            torch.manual_seed(0)
+            found[phase.name] = phase.loss(0)["loss"]
+        return found
+
+    first, second = losses(), losses()
+    # Every image is black: only the code encoder's bound, which is given the noise, still knows what made it.
+    assert torch.equal(first["noise-encoder"], second["noise-encoder"]) == transformed
+    assert not torch.equal(first["code-encoder"], second["code-encoder"])
+    phases = fit_phases(encoders, generator, lambda: generator.latent_space.sample(4, rng), fitting)
+    run = Run(encoders, phases, Schedule(1, 0.01, (0.5, 0.9)), CPU, rng, Path("scratch"))
+    for phase in phases:
+        before = parameters(networks)
+        run.update(phase, 0)
+        assert changed(before, parameters(networks)) == {phase.name.replace("-", "_")}
 
 
 def test_an_autoencoder_learns_generator_and_encoders_together() -> None:

@@ -73,6 +73,25 @@ def test_ablations_infer_their_blocks_alone(data: Path, which: str, name: str, r
     assert "the joint bound" in result.output
 
 
+@pytest.mark.parametrize("source", ["generated", "real"])
+def test_transformations_reach_both_fits(data: Path, source: str) -> None:
+    def files(**overrides: object) -> tuple[bytes, bytes]:
+        for command in ("fit-encoders", "retrain-R"):
+            result = invoke(
+                command, *tiny_overrides(fit_encoders__objective="elbo", retrain_R__source=source, **overrides)
+            )
+            assert result.exit_code == 0, result.output
+        return (data / "encoders/log.csv").read_bytes(), (data / "encoders-r/log.csv").read_bytes()
+
+    plain = files()
+    transformed = files(fit_encoders__transformations="{rotation: 20}")
+    assert transformed[0] != plain[0]
+    # From the same encoders, the second fit is another one once its own images are transformed.
+    both = files(fit_encoders__transformations="{rotation: 20}", retrain_R__transformations="{shift: 0.2}")
+    assert both[0] == transformed[0]
+    assert both[1] != transformed[1]
+
+
 def test_retraining_on_real_images_is_named_and_reads_them(data: Path) -> None:
     result = invoke("retrain-R", "--source", "real", "--out", "real", "--json", *tiny_overrides())
     assert result.exit_code == 0, result.output

@@ -59,6 +59,8 @@ class Fitting:
             image, which are known; no gradient passes the generator), or ``both``, their sum.
         image_noise: deviation of Gaussian noise added to generated images. Where it is the likelihood's sigma,
             ``latent-nll`` learns the posterior of that observation model.
+        transform: applied to generated images ``(B, C, H, W)`` before encoders see them. A bound holds for any image,
+            and encoders that have met images which their generator cannot make do better on real ones.
     """
 
     likelihood: Likelihood
@@ -66,6 +68,7 @@ class Fitting:
     relaxation: RelaxationParams
     objective: Objective = "elbo"
     image_noise: float = 0.0
+    transform: Callable[[Tensor], Tensor] | None = None
 
 
 def latent_space(params: TrainGanParams) -> LatentSpace:
@@ -234,13 +237,16 @@ def fit_phases(
 ) -> list[Phase]:
     """Eqs. 25 and 26, a phase per encoder; on a space of noise alone, Eq. 27.
 
-    Each encoder infers its own blocks and is given the others as they were drawn.
+    Each encoder infers its own blocks and is given the others as they were drawn. Only where images are transformed,
+    which codes can express, the noise encoder is given a draw from what the code encoder infers.
 
     Args:
         encoders: by module name.
         generator: frozen; gradients flow through it, but for ``latent-nll``.
         latents: draws a batch ``(B, D)`` from the prior.
     """
+
+    code_encoder = encoders.get("code_encoder")
 
     def phase(name: str, encoder: Encoder) -> Phase:
         def loss(update: int) -> Mapping[str, Tensor]:
@@ -249,10 +255,16 @@ def fit_phases(
                 x_gen = generator(drawn)
             if fitting.image_noise:
                 x_gen = x_gen + fitting.image_noise * torch.randn_like(x_gen)
+            if fitting.transform is not None:
+                x_gen = fitting.transform(x_gen)
             posterior = encoder.posterior(x_gen)
             terms: dict[str, Tensor] = {}
             if fitting.objective != "latent-nll":
                 given = generator.latent_space.split(drawn)
+                if fitting.transform is not None and encoder is not code_encoder and code_encoder is not None:
+                    with torch.no_grad():
+                        inferred = code_encoder.posterior(x_gen)
+                    given |= inferred.space.split(inferred.sample())
                 terms = _negative(_bound(posterior, x_gen, generator, fitting, given), fitting.beta)
             if fitting.objective != "elbo":
                 nll = code_nll(posterior, _part(drawn, generator.latent_space, encoder.space))

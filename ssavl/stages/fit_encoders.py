@@ -21,9 +21,9 @@ from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import FitEncodersParams, Params
+from ssavl.params import FitEncodersParams, InvarianceParams, Params
 from ssavl.priors import Role
-from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders
+from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
@@ -45,6 +45,11 @@ def fit_encoders(
         Interrupted: a signal; the same command continues.
     """
     fit = params.fit_encoders
+    if fit.transformations != InvarianceParams() and fit.objective != "elbo":
+        raise UserError(
+            f"fit-encoders.transformations need fit-encoders.objective elbo, not {fit.objective}: no latents are known "
+            "that made a transformed image"
+        )
     compute = options.compute()
     generator = compute.place(load_generator(gan))
     require(inspect(generator, params.seed), gan.spec, gradient=fit.objective != "latent-nll")
@@ -56,7 +61,8 @@ def fit_encoders(
     except ValueError as error:
         raise UserError(f"no encoder fits {gan.spec}: {error}") from None
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    fitting = Fitting(likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise)
+    transform = transformation(fit.transformations, rng)
+    fitting = Fitting(likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise, transform)
     settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
     watched = Watch(watch, generator.image_shape)
     with workspace("fit-encoders", settings | gan.settings() | watched.settings, gan.files(), out, compute) as work:

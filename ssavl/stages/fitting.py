@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ssavl.engine.device import Compute
@@ -15,7 +16,9 @@ from ssavl.generators import AnyGenerator, GeneratorSource
 from ssavl.generators.inspection import weights_hash
 from ssavl.inference import InferenceModel, save_inference_model
 from ssavl.networks.encoder import Encoder
+from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood
+from ssavl.params import InvarianceParams
 from ssavl.stages.probe import HeldOut, Probe, Watched, together
 from ssavl.stages.workspace import Workspace
 
@@ -25,6 +28,14 @@ ReadImages = Callable[[tuple[int, int, int]], Tensor]
 def encoder_modules(model: InferenceModel) -> dict[str, Encoder]:
     """The encoders of a model by the name that phases and logs use: ``code_encoder``, ``noise_encoder``."""
     return {("noise_encoder" if e.space.of_role("noise") else "code_encoder"): e for e in model}
+
+
+def transformation(params: InvarianceParams, rng: torch.Generator) -> Callable[[Tensor], Tensor] | None:
+    """Random transformations of images ``(B, C, H, W)``, back into [0, 1]; ``None`` where the parameters name none."""
+    if params == InvarianceParams():
+        return None
+    invariances = Invariances(**params.model_dump())
+    return lambda x: invariances(x, rng).clamp(0, 1)
 
 
 class Watch:

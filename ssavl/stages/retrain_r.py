@@ -17,7 +17,7 @@ from ssavl.inference import load_inference_model
 from ssavl.methods.ssavl import Fitting, joint_phase
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params import Params
-from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders
+from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
 from ssavl.stages.workspace import Options, seed_everything, workspace
 
 NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
@@ -54,6 +54,7 @@ def retrain_r(
     model.name, model.image_noise = NAMES[fit.source], 0.0
     compute.place(model).requires_grad_(True)
     rng = seed_everything(params.seed, compute)
+    transform = transformation(fit.transformations, rng)
     encoder_file = encoders / "encoders.pt" if encoders.is_dir() else encoders
     inputs = {**gan.files(), "encoders": encoder_file}
     if fit.source == "real":
@@ -76,7 +77,8 @@ def retrain_r(
     with workspace("retrain-R", settings | gan.settings() | watched.settings, inputs, out, compute) as work:
         modules = encoder_modules(model)
         fitting = Fitting(likelihood, params.beta, fit.relaxation)
-        phase = joint_phase(model, tuple(modules), generator, images, fitting)
+        seen = images if transform is None else lambda: transform(images())
+        phase = joint_phase(model, tuple(modules), generator, seen, fitting)
         probe = watched.probe(model, generator, likelihood, params.seed, compute)
         run = Run(modules, [phase], options.schedule(fit), compute, rng, work.scratch, probe=probe)
         run.train()
