@@ -186,6 +186,18 @@ def test_the_official_archive_is_prepared_whole_and_resized() -> None:
     assert len(prepared.images) == np.prod(SMALL)
 
 
+def test_resizing_keeps_the_factors_and_the_mean_grey(data: DSprites) -> None:
+    index = data.draw(20, np.random.default_rng(0))
+    small = read_factor_images("dsprites", None, (3, 32, 32))
+    assert small.image_shape == (3, 32, 32)
+    assert len(small) == len(data)
+    np.testing.assert_array_equal(small.classes(index), data.classes(index))
+    np.testing.assert_array_equal(small.locate(data.classes(index)), index)
+    images = small.images(data.classes(index))
+    assert images.shape == (20, 3, 32, 32)
+    np.testing.assert_allclose(images.mean((1, 2, 3)), data.take(index).mean((1, 2, 3)), rtol=0.03)
+
+
 def test_limits_that_cannot_be_met() -> None:
     official_file(Path("d.npz"))
     with pytest.raises(UserError, match=r"limit = 145: between 2 and 144"):

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssavl.datasets.factors import Factor, FactorGrid, Integers
-from ssavl.datasets.resize import fit_array
+from ssavl.datasets.resized import Resized
 from ssavl.datasets.source import Images, Source
 from ssavl.datasets.sprite import SHAPES, SIDE, Bits, rasterise
 from ssavl.errors import UserError
@@ -130,13 +130,14 @@ def dsprites(root: Path | None, size: int, channels: int, limit: int | None, tes
     order = data.draw(limit or len(data), np.random.default_rng(seed))
     test = min(len(order) - 1, max(1, round(test_fraction * len(order))))
 
+    images = Resized(data, (channels, size, size))
+
     def generate() -> Iterator[Images]:
         for start in range(0, len(order), CHUNK):
-            for image in data.take(order[start : start + CHUNK]):
-                yield fit_array(image[0], size, channels)
+            yield from images.take(order[start : start + CHUNK])
 
     labels = data.classes(order)[:, SHAPE]
-    return Source("dsprites", (channels, size, size), (len(order) - test, test), generate, labels, tuple(SHAPES))
+    return Source("dsprites", images.image_shape, (len(order) - test, test), generate, labels, tuple(SHAPES))
 
 
 def _mapped(path: Path, name: str) -> NDArray[Any]:

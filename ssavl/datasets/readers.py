@@ -9,6 +9,7 @@ from ssavl.datasets.factor_table import FactorTable
 from ssavl.datasets.factors import FactorImages
 from ssavl.datasets.folder import folder
 from ssavl.datasets.mnist import embedded, official
+from ssavl.datasets.resized import Resized
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.params import PrepareDataParams
@@ -46,16 +47,15 @@ def read_factor_images(spec: str, root: Path | None, image_shape: tuple[int, int
     Args:
         spec: ``dsprites`` (rendered), the official ``.npz``, or a ``.csv`` of files and factors.
         root: the folder that the files of a ``.csv`` are relative to; its own when ``None``.
-        image_shape: of the images that a ``.csv`` names.
+        image_shape: that the images are fitted to.
 
     Raises:
         UserError: none of these, or whatever the reader finds wrong.
     """
-    if spec == DSprites.name:
-        return DSprites()
     path = Path(spec)
-    if path.suffix == ".npz" or path.is_dir():
-        return OfficialDSprites(path)
+    if spec == DSprites.name or path.suffix == ".npz" or path.is_dir():
+        sprites = DSprites() if spec == DSprites.name else OfficialDSprites(path)
+        return sprites if sprites.image_shape == image_shape else Resized(sprites, image_shape)
     if path.suffix == ".csv":
         return FactorTable(path, root, image_shape)
     raise UserError(f"{spec} has no factors that can be read: name dsprites, its official .npz, or a .csv of factors")

@@ -1,0 +1,32 @@
+"""Images with known factors at another size, or in colour: what encoders of other images can be measured on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ssavl.datasets.factors import FactorImages, Integers
+from ssavl.datasets.resize import fit_array
+from ssavl.datasets.source import Images
+
+
+class Resized(FactorImages):
+    """Grey images of one channel, fitted to ``(channels, side, side)`` as they are taken (Lanczos)."""
+
+    def __init__(self, images: FactorImages, image_shape: tuple[int, int, int]) -> None:
+        self.original = images
+        self.name = f"{images.name} at {image_shape[1]} pixels"
+        self.factors = images.factors
+        self.image_shape = image_shape
+
+    def __len__(self) -> int:
+        return len(self.original)
+
+    def classes(self, index: Integers) -> Integers:
+        return self.original.classes(index)
+
+    def locate(self, factors: Integers) -> Integers:
+        return self.original.locate(factors)
+
+    def take(self, index: Integers) -> Images:
+        channels, size, _ = self.image_shape
+        return np.stack([fit_array(image[0], size, channels) for image in self.original.take(index)])
