@@ -66,6 +66,18 @@ def test_compare_writes_every_format(ending: str) -> None:
         assert text == result.output
 
 
+def test_rows_of_earlier_runs_can_be_kept() -> None:
+    runs = write_runs()
+    assert invoke("compare", *runs, "-o", "whole.json").exit_code == 0
+    assert invoke("compare", *runs[:3], "-o", "t.json").exit_code == 0  # ours
+    assert (
+        invoke("compare", "theirs=ours-0", "-o", "t.json", "--keep").exit_code == 0
+    )  # a wrong one, then the right ones
+    result = invoke("compare", *runs[3:], "-o", "t.json", "--keep")
+    assert Path("t.json").read_bytes() == Path("whole.json").read_bytes()
+    assert result.output == invoke("compare", *runs).output
+
+
 def test_several_models_of_a_run_have_a_row_each(data: Path) -> None:
     assert invoke("evaluate", *tiny_overrides()).exit_code == 0
     result = invoke("compare", "tiny=data/evaluate")
@@ -79,6 +91,9 @@ def test_several_models_of_a_run_have_a_row_each(data: Path) -> None:
         (["data"], "NAME=FOLDER"),
         (["a=nowhere"], "does not exist"),
         (["ours=ours-0", "-o", "t.xlsx"], ".json, .csv, .md, .tex"),
+        (["ours=ours-0", "-o", "t.csv", "--keep"], "name its .json"),
+        (["ours=ours-0", "-o", "t.json", "--keep"], "t.json does not exist"),
+        (["ours=ours-0", "-o", "ours-0/metrics.json", "--keep"], "no summary of runs"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(arguments: list[str], message: str) -> None:

@@ -13,7 +13,8 @@ from ssavl.errors import UserError
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="NAME=FOLDER...")
 @click.option("-o", "--out", type=PATH, help="Write it: .json, .csv, .md or .tex.")
-def compare(runs: tuple[str, ...], out: Path | None) -> None:
+@click.option("--keep", is_flag=True, help="Keep the other rows that the .json of --out already holds.")
+def compare(runs: tuple[str, ...], out: Path | None, keep: bool) -> None:
     """Many runs in one table: mean, deviation, 95 % interval and number of runs of each metric.
 
     FOLDER is what `evaluate` wrote; runs of one NAME are seeds of one thing.
@@ -27,4 +28,4 @@ def compare(runs: tuple[str, ...], out: Path | None) -> None:
     from ssavl.uses.compare import compare as run
     from ssavl.uses.compare import markdown
 
-    click.echo(markdown(run(pairs, out)), nl=False)
+    click.echo(markdown(run(pairs, out, keep)), nl=False)

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ssavl.errors import UserError
 from ssavl.files import read_json, write_bytes
@@ -17,7 +18,7 @@ DISENTANGLEMENT = "disentanglement.json"  # what `ssavl evaluate disentanglement
 Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
 
-def compare(runs: Iterable[tuple[str, Path]], out: Path | None) -> Table:
+def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = False) -> Table:
     """Gather ``metrics.json``, ``baselines.json`` and ``disentanglement.json`` of many runs by name.
 
     A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>`` where all runs have
@@ -26,12 +27,19 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None) -> Table:
     Args:
         runs: names, and folders that ``evaluate`` wrote.
         out: ``.json``, ``.csv``, ``.md`` or ``.tex``, or nothing.
+        keep: whether rows that ``out`` already holds, a ``.json``, stay where these runs make none of their name: for a
+            study whose runs are made at several times or places.
 
     Raises:
-        UserError: no run, a folder without metrics, an ending that names no format.
+        UserError: no run, a folder without metrics, an ending that names no format, nothing that could be kept.
     """
     if out is not None and out.suffix not in WRITERS:
         raise UserError(f"{out}: the ending chooses the format: {', '.join(WRITERS)}")
+    kept: Table = {}
+    if keep:
+        if out is None or out.suffix != ".json":
+            raise UserError("--keep reads the rows of an earlier --out: name its .json")
+        kept = read_table(out)
     values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for name, folder in runs:
         for model, metric, value in _measured(folder):
@@ -40,7 +48,7 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None) -> Table:
     if not values:
         raise UserError("nothing to compare: name runs as NAME=FOLDER, folders that `ssavl evaluate` wrote")
     one_model = len({model for _, model in values}) == 1
-    table = {
+    table = kept | {
         (name if one_model else f"{name}/{model}"): {
             metric: summarise(numbers, DIRECTIONS.get(metric)) for metric, numbers in metrics.items()
         }
@@ -64,6 +72,33 @@ def markdown(table: Table) -> str:
             cells.append(f"**{text}**" if row == best else text)
         lines.append(f"| {metric} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def read_table(path: Path) -> Table:
+    """The rows that :func:`compare` wrote as JSON.
+
+    Raises:
+        UserError: no such file, another one, no row.
+    """
+    content: Any = read_json(path)
+    try:
+        table = {
+            row: {metric: Summary(**own) for metric, own in _mapping(metrics).items()}
+            for row, metrics in _mapping(content).items()
+        }
+    except TypeError:
+        raise UserError(
+            f"{path} is no summary of runs: `ssavl compare NAME=FOLDER... -o {path.name}` writes one"
+        ) from None
+    if not table:
+        raise UserError(f"{path} holds no row: compare some runs first")
+    return table
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return value
 
 
 def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ssavl.errors import UserError
 from ssavl.figures.comparison import comparison_plot
-from ssavl.files import atomic, read_json
-from ssavl.metrics.summary import Summary
+from ssavl.files import atomic
+from ssavl.uses.compare import read_table
 
 ENDING = ".png"
 
@@ -27,7 +26,7 @@ def render_comparison(path: Path, metrics: Sequence[str], out: Path) -> Path:
     """
     if out.suffix != ENDING:
         raise UserError(f"{out}: a figure is written as {ENDING}")
-    table = _read(path)
+    table = read_table(path)
     known = list(dict.fromkeys(metric for row in table.values() for metric in row))
     for metric in metrics:
         if metric not in known:
@@ -38,25 +37,3 @@ def render_comparison(path: Path, metrics: Sequence[str], out: Path) -> Path:
     with atomic(out) as file:
         comparison_plot(table, wanted).savefig(file, format="png", metadata={"Software": None})
     return out
-
-
-def _read(path: Path) -> dict[str, dict[str, Summary]]:
-    content: Any = read_json(path)
-    try:
-        table = {
-            row: {metric: Summary(**own) for metric, own in _mapping(metrics).items()}
-            for row, metrics in _mapping(content).items()
-        }
-    except TypeError:
-        raise UserError(
-            f"{path} is no summary of runs: `ssavl compare NAME=FOLDER... -o {path.name}` writes one"
-        ) from None
-    if not table:
-        raise UserError(f"{path} holds no row: compare some runs first")
-    return table
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return value
