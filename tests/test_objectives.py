@@ -267,6 +267,15 @@ def test_the_spectrum_brings_together_what_neighbours_connect() -> None:
     assert not torch.equal(nearest_mean(plane, stray, 2), truth)
 
 
+def test_the_spectrum_tells_parts_apart_however_small() -> None:
+    sizes = (2, 3, 30)
+    parts = torch.repeat_interleave(torch.arange(3), torch.tensor(sizes))
+    near = torch.cat([(torch.arange(n) + 1) % n + start for n, start in zip(sizes, (0, 2, 5), strict=True)])[:, None]
+    points = spectrum(near, 3)
+    together = torch.cdist(points, points) < 1e-6
+    assert torch.equal(together, parts[:, None] == parts)
+
+
 def test_information_of_a_perfect_reader_is_the_entropy() -> None:
     from tests.test_latents import SPACE
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix, diags
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 from torch import Tensor
 from torch.nn import functional as F
@@ -39,9 +40,22 @@ def spectrum(near: Tensor, size: int) -> Tensor:
     edges = csr_matrix((np.ones(n * k), (np.repeat(np.arange(n), k), near.cpu().numpy().ravel())), (n, n))
     adjacency = (edges + edges.T) / 2
     scale = diags(np.asarray(adjacency.sum(1)).ravel() ** -0.5)
-    start = np.random.default_rng(0).standard_normal(n)  # ARPACK's own would differ from run to run
-    _, vectors = eigsh(scale @ adjacency @ scale, size, which="LA", v0=start)
-    return F.normalize(torch.from_numpy(vectors), dim=-1)
+    matrix = scale @ adjacency @ scale
+    # Each part of the graph has an eigenvalue of 1, of which Lanczos sees one vector (others only by
+    # rounding): the parts are taken one by one.
+    _, part = connected_components(matrix, directed=False)
+    values, vectors = [], []
+    for index in (np.flatnonzero(part == number) for number in range(part.max() + 1)):
+        own = matrix if len(index) == n else matrix[index][:, index]
+        count = min(size, len(index) - 1)  # each sample has a neighbour: no part is smaller than two
+        start = np.random.default_rng(0).standard_normal(len(index))  # ARPACK's own would differ from run to run
+        found, within = eigsh(own, count, which="LA", v0=start)
+        whole = np.zeros((n, count))
+        whole[index] = within
+        values.append(found)
+        vectors.append(whole)
+    leading = np.sort(np.argsort(-np.concatenate(values), kind="stable")[:size])
+    return F.normalize(torch.from_numpy(np.concatenate(vectors, axis=1)[:, leading]), dim=-1)
 
 
 def nearest_mean(points: Tensor, labels: Tensor, categories: int) -> Tensor:
