@@ -70,9 +70,8 @@ def test_rows_of_earlier_runs_can_be_kept() -> None:
     runs = write_runs()
     assert invoke("compare", *runs, "-o", "whole.json").exit_code == 0
     assert invoke("compare", *runs[:3], "-o", "t.json").exit_code == 0  # ours
-    assert (
-        invoke("compare", "theirs=ours-0", "-o", "t.json", "--keep").exit_code == 0
-    )  # a wrong one, then the right ones
+    # A wrong run, which the right ones then replace.
+    assert invoke("compare", "theirs=ours-0", "-o", "t.json", "--keep").exit_code == 0
     result = invoke("compare", *runs[3:], "-o", "t.json", "--keep")
     assert Path("t.json").read_bytes() == Path("whole.json").read_bytes()
     assert result.output == invoke("compare", *runs).output

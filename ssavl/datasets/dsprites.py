@@ -129,7 +129,6 @@ def dsprites(root: Path | None, size: int, channels: int, limit: int | None, tes
         raise UserError(f"prepare-data.limit = {limit}: between 2 and {len(data)} images can be drawn")
     order = data.draw(limit or len(data), np.random.default_rng(seed))
     test = min(len(order) - 1, max(1, round(test_fraction * len(order))))
-
     images = Resized(data, (channels, size, size))
 
     def generate() -> Iterator[Images]:

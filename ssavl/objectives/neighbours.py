@@ -41,21 +41,21 @@ def spectrum(near: Tensor, size: int) -> Tensor:
     adjacency = (edges + edges.T) / 2
     scale = diags(np.asarray(adjacency.sum(1)).ravel() ** -0.5)
     matrix = scale @ adjacency @ scale
-    # Each part of the graph has an eigenvalue of 1, of which Lanczos sees one vector (others only by
-    # rounding): the parts are taken one by one.
+    # Each part of the graph has an eigenvalue of 1, of which Lanczos sees one vector (others only by rounding):
+    # the parts are taken one by one.
     _, part = connected_components(matrix, directed=False)
-    values, vectors = [], []
+    found = []  # eigenvalue, samples of its part, eigenvector over them
     for index in (np.flatnonzero(part == number) for number in range(part.max() + 1)):
         own = matrix if len(index) == n else matrix[index][:, index]
         count = min(size, len(index) - 1)  # each sample has a neighbour: no part is smaller than two
         start = np.random.default_rng(0).standard_normal(len(index))  # ARPACK's own would differ from run to run
-        found, within = eigsh(own, count, which="LA", v0=start)
-        whole = np.zeros((n, count))
-        whole[index] = within
-        values.append(found)
-        vectors.append(whole)
-    leading = np.sort(np.argsort(-np.concatenate(values), kind="stable")[:size])
-    return F.normalize(torch.from_numpy(np.concatenate(vectors, axis=1)[:, leading]), dim=-1)
+        values, vectors = eigsh(own, count, which="LA", v0=start)
+        found += [(value, index, vector) for value, vector in zip(values, vectors.T, strict=True)]
+    leading = sorted(found, key=lambda pair: pair[0])[-size:]  # ascending, as eigsh has them
+    points = np.zeros((n, len(leading)))
+    for column, (_, index, vector) in enumerate(leading):
+        points[index, column] = vector
+    return F.normalize(torch.from_numpy(points), dim=-1)
 
 
 def nearest_mean(points: Tensor, labels: Tensor, categories: int) -> Tensor:
