@@ -191,7 +191,11 @@ class Posterior:
         return distribution.logits
 
     def log_prob(self, latents: Tensor) -> dict[str, Tensor]:
-        """Log-density in nats of each block's part of the flat ``latents``, shape ``(B,)`` each.
+        """Log-density in nats of each block's part of the flat ``latents``, shape ``(B,)`` each."""
+        return {name: terms.sum(-1) for name, terms in self.log_prob_terms(latents).items()}
+
+    def log_prob_terms(self, latents: Tensor) -> dict[str, Tensor]:
+        """Its terms, which add up to it: one per dimension, ``(B, dim)``; of a category the only one, ``(B, 1)``.
 
         On a sphere it is the base variable's density at the point itself, because that of a projected Gaussian has no
         closed form.
@@ -201,11 +205,10 @@ class Posterior:
         for block in self.space.blocks:
             values = parts[block.name]
             if block.prior == "categorical":
-                result[block.name] = self.blocks[block.name].log_prob(values)
+                result[block.name] = self.blocks[block.name].log_prob(values)[..., None]
             else:
                 base = block.to_base(values)
-                densities = self.gaussian(block.name).log_prob(base) - block.log_jacobian(base, values)
-                result[block.name] = densities.sum(-1)
+                result[block.name] = self.gaussian(block.name).log_prob(base) - block.log_jacobian(base, values)
         return result
 
     def kl(self) -> dict[str, Tensor]:

@@ -6,9 +6,9 @@ before it starts. The value that counts is a flag's, else the file's, else the d
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ssavl.section import Section
 
@@ -50,6 +50,17 @@ class WarmupParams(Section):
 
     start: Annotated[int, Field(ge=0)] = 0
     length: Annotated[int, Field(ge=0)] = 0
+
+
+class OpeningParams(Section):
+    """When each dimension of a code opens: the first at ``start``, then one ``every`` so many iterations, each slowly.
+
+    All zero is the paper to the letter: every dimension is open from the first iteration on.
+    """
+
+    start: Annotated[int, Field(ge=0)] = 0
+    every: Annotated[int, Field(ge=0)] = 0
+    length: Annotated[int, Field(ge=0)] = Field(0, description="iterations in which a dimension opens")
 
 
 class InvarianceParams(Section):
@@ -145,6 +156,7 @@ class TrainGanParams(Section):
     mi_category_weight: Weight = 1.0
     mi_code_weight: Weight = 0.1
     mi_warmup: WarmupParams = WarmupParams()
+    code_opening: OpeningParams = OpeningParams()
     code_invariances: CodeInvarianceParams = CodeInvarianceParams()
     real_consistency: ConsistencyParams = ConsistencyParams()
     real_clusters: ClustersParams = ClustersParams()
@@ -152,6 +164,14 @@ class TrainGanParams(Section):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="averaged generator weights; 0 for none")
     interleaved: InterleavedParams = InterleavedParams()
     log_every: Count = 50
+
+    @model_validator(mode="after")
+    def _every_code_opens(self) -> Self:
+        opening = self.code_opening
+        ends = opening.start + opening.every * max(self.code_dim - 1, 0) + opening.length
+        if ends > self.iterations:
+            raise ValueError(f"code_opening ends at iteration {ends}, beyond the {self.iterations} of the training")
+        return self
 
 
 Transformations = Annotated[

@@ -24,6 +24,8 @@ def one_line(errors: list[ErrorDetails], root: type[BaseModel]) -> str:
             nearest = difflib.get_close_matches(name, _known_names(outer, root), n=1, cutoff=0.5)
             hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
             messages.append(f"unknown parameter '{where}'{hint}")
+        elif error["type"] == "value_error":  # our own check of several values together says which
+            messages.append(f"{where}: {error['ctx']['error']}")
         else:
             messages.append(f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}")
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""

@@ -117,6 +117,28 @@ def test_warm_up_keeps_the_information_from_the_generator(phase: int) -> None:
     assert same == {0: True, 5: False}
 
 
+@pytest.mark.parametrize("schedule", sorted(UPDATES))
+def test_codes_open_one_after_another(schedule: str) -> None:
+    """A closed code moves no image; when the last is open the generator is the one that it would be without."""
+    opening = {"start": 1, "every": 1, "length": 1}
+    networks, run = make(schedule=schedule, iterations=4, code_dim=3, code_opening=opening, block_gain={"code": 0.5})
+    generator = networks.generator
+    space = generator.latent_space
+    latents = space.sample(5, torch.Generator().manual_seed(0))
+    for step, count in ((0, 0), (1, 1), (2, 2), (3, 3)):
+        run.iterate(step)
+        generator.eval()
+        parts = space.split(latents)
+        felt = []
+        for dimension in range(3):
+            moved = parts["code"].clone()
+            moved[:, dimension] += 0.5
+            felt.append(not torch.equal(generator(latents), generator(space.join({**parts, "code": moved}))))
+        generator.train()
+        assert felt == [True] * count + [False] * (3 - count)
+    assert torch.equal(generator.gain, networks.generator.from_config(generator.config).gain)
+
+
 def test_without_codes_it_is_a_plain_wasserstein_gan() -> None:
     networks, run = make(code_dim=0, categories=0)
     assert networks.code_encoder is None

@@ -13,7 +13,7 @@ from ssavl.objectives.contrast import contrast
 from ssavl.objectives.elbo import elbo
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood, LikelihoodName, bits_per_dimension
-from ssavl.objectives.mutual_information import code_nll, ramp
+from ssavl.objectives.mutual_information import code_nll, openings, ramp
 from ssavl.objectives.neighbours import nearest_mean, neighbours, spectrum
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
 from tests.linear_gaussian import SIGMA, LinearGaussian
@@ -284,6 +284,28 @@ def test_information_of_a_perfect_reader_is_the_entropy() -> None:
     nll = code_nll(category.posterior(50 * one_hot), one_hot)["category"]
     assert nll.abs().max() < 1e-5
     assert code_nll(category.posterior(0 * one_hot), one_hot)["category"].tolist() == pytest.approx([math.log(4)] * 4)
+
+
+def test_dimensions_that_are_not_open_count_nothing() -> None:
+    from tests.test_latents import SPACE
+
+    torch.manual_seed(0)
+    code = SPACE.subspace("code")
+    latents = code.sample(6, torch.Generator().manual_seed(0))
+    posterior = code.posterior(torch.randn(6, code.parameter_size))
+    single = [code_nll(posterior, latents, {"code": row})["code"] for row in torch.eye(code.dim)]
+    assert torch.allclose(torch.stack(single).sum(0), code_nll(posterior, latents)["code"])
+    assert code_nll(posterior, latents, {"code": torch.zeros(code.dim)})["code"].abs().max() == 0
+
+
+def test_openings_follow_one_another() -> None:
+    assert [openings(step, 3, start=1, every=2, length=2) for step in (0, 1, 2, 4, 9)] == [
+        [0, 0, 0],
+        [0.5, 0, 0],
+        [1, 0, 0],
+        [1, 1, 0],
+        [1, 1, 1],
+    ]
 
 
 def test_ramp() -> None:

@@ -35,6 +35,7 @@ def test_flags_over_overrides_over_file_over_defaults() -> None:
     [
         ("train-gan.iteratons=5", "unknown parameter 'train-gan.iteratons'; did you mean 'iterations'"),
         ("train-gan.mi_warmup.strat=5", "did you mean 'start'"),
+        ("train-gan.code_opening.start=10000000", "code_opening ends at iteration"),
         ("bta=1", "did you mean 'beta'"),
         ("zzzzzz=1", "unknown parameter 'zzzzzz'"),
         ("beta=-1", "beta = -1: input should be greater than or equal to 0"),

@@ -38,9 +38,9 @@ from ssavl.objectives.consistency import paired_information
 from ssavl.objectives.elbo import Bound, elbo
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.objectives.mutual_information import code_nll, ramp
+from ssavl.objectives.mutual_information import code_nll, openings, ramp
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
-from ssavl.params import Objective, RelaxationParams, TrainGanParams
+from ssavl.params import Objective, OpeningParams, RelaxationParams, TrainGanParams
 from ssavl.priors import Block
 
 Draw = Callable[[int], Tensor]  # n -> n things: real images or latents
@@ -146,9 +146,19 @@ def gan_phases(
     warmup = params.mi_warmup
     consistency = params.real_consistency
     category = next(iter(space.of_role("category")), None)
+    code = next(iter(space.of_role("code")), None)
+    opening = params.code_opening
+    shares: dict[str, Tensor] = {}  # of codes that open one after another, what they are let in by
     weights = {"category": params.mi_category_weight, "code": params.mi_code_weight}
 
+    def open_codes(update: int) -> None:
+        if code is not None and opening != OpeningParams():
+            open_now = openings(update, code.dim, opening.start, opening.every, opening.length)
+            generator.open_block(code.name, open_now)
+            shares[code.name] = torch.tensor(open_now, device=rng.device)
+
     def train_critic(update: int) -> Mapping[str, Tensor]:
+        open_codes(update // params.n_critic)  # the first phase of an iteration
         x = real(n)
         with torch.no_grad():
             x_gen = generator(latents.new())
@@ -168,7 +178,7 @@ def gan_phases(
         # A category must survive the transformations; a code may be one of them, and then needs the plain image.
         views = [invariances(felt, rng), felt] if plain_codes else [invariances(felt, rng)]
         posterior = code_encoder.posterior(torch.cat(views))
-        nll = code_nll(posterior, _part(drawn, space, code_encoder.space).repeat(len(views), 1))
+        nll = code_nll(posterior, _part(drawn, space, code_encoder.space).repeat(len(views), 1), shares)
         loss, terms = x_gen.new_zeros(n), {}
         for block in code_encoder.space.blocks:
             read = nll[block.name].chunk(len(views))
@@ -178,7 +188,8 @@ def gan_phases(
                     read_still = code_encoder.posterior(views[0])
                 own = code_nll(read_still, _part(drawn, space, code_encoder.space))[block.name]
             loss = loss + weights[block.name] * own
-            terms[f"mi_{block.name}"] = block.entropy - own
+            entropy = block.entropy * (shares[block.name].mean() if block.name in shares else 1)
+            terms[f"mi_{block.name}"] = entropy - own
         if consistency.weight and category is not None:
             weight = consistency.weight * ramp(update, consistency.warmup.start, consistency.warmup.length)
             terms["consistency"] = real_information() if weight else x_gen.new_full((n,), torch.nan)

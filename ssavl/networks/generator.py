@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -85,6 +85,11 @@ class ConvGenerator(nn.Module):
             "hidden": self.hidden,
             "block_gain": self.block_gain,
         }
+
+    def open_block(self, name: str, shares: Sequence[float]) -> None:
+        """Let each dimension of a block in by a share of its gain: 0 keeps it out, 1 is what the block's gain says."""
+        gain = self.latent_space.split(self.gain)[name]
+        gain.copy_(self.block_gain.get(name, 1.0) * torch.tensor(shares, device=gain.device))
 
     def forward(self, latents: Tensor) -> Tensor:
         # Under bf16 autocast too, images leave a network as float32: 8 bits of mantissa are not 256 grey levels.

@@ -5,18 +5,27 @@ r"""The variational bound on the mutual information between codes and images (Eq
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from ssavl.latents import Posterior
 
 
-def code_nll(posterior: Posterior, latents: Tensor) -> dict[str, Tensor]:
+def code_nll(
+    posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """``-log q(block | x_gen)`` in nats per block, shape ``(B,)`` each, of the latents that made ``x_gen``.
 
     Cross-entropy for a category, Gaussian negative log-likelihood in the base variable u, up to the Jacobian of the
     prior, for a code. Adding it to the prior's entropy gives the block's share of L_MI.
+
+    Args:
+        shares: of some blocks, by name, how much each dimension counts, ``(dim,)``.
     """
-    return {name: -log_prob for name, log_prob in posterior.log_prob(latents).items()}
+    shares = shares or {}
+    terms = posterior.log_prob_terms(latents)
+    return {name: -(term * shares[name] if name in shares else term).sum(-1) for name, term in terms.items()}
 
 
 def ramp(step: int, start: int, length: int) -> float:
@@ -24,3 +33,8 @@ def ramp(step: int, start: int, length: int) -> float:
     if step < start:
         return 0.0
     return min(1.0, (step - start + 1) / length) if length > 0 else 1.0
+
+
+def openings(step: int, count: int, start: int, every: int, length: int) -> list[float]:
+    """Shares in [0, 1] of ``count`` dimensions that open one after another, the k-th by a ramp from start + k every."""
+    return [ramp(step, start + k * every, length) for k in range(count)]
