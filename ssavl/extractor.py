@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ssavl.checkpoint import load_checkpoint, save_checkpoint
 from ssavl.engine.device import Compute
-from ssavl.files import load_checkpoint, save_checkpoint
 from ssavl.generators.inspection import weights_hash
 from ssavl.networks.classifier import Classifier
 
@@ -109,7 +109,7 @@ def load_extractor(path: Path) -> Extractor:
     """The extractor in a file, or in the ``extractor.pt`` of a folder, on the CPU.
 
     Raises:
-        UserError: as :func:`ssavl.files.load_checkpoint`.
+        UserError: as :func:`ssavl.checkpoint.load_checkpoint`.
     """
     content = load_checkpoint(path / FILE if path.is_dir() else path, KIND)
     network = Classifier.from_config(content["config"])

@@ -1,22 +1,17 @@
-"""Files: atomic writes, hashes, locks, and checkpoint files that say what they hold."""
+"""Files: atomic writes, hashes and locks."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import pickle
 import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from ssavl.errors import UserError
-
-FORMAT = 1  # of checkpoint files; a reader refuses a newer one
 
 
 @contextmanager
@@ -118,112 +113,6 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def serialise(kind: str, payload: Mapping[str, Any]) -> bytes:
-    """A checkpoint file's content: plain data and tensors, marked with its kind. Equal payloads give equal bytes."""
-    import torch
-
-    buffer = io.BytesIO()  # torch.save reports a full disk as a RuntimeError without a cause; plain writes do not
-    torch.save({"ssavl": FORMAT, "kind": kind, **payload}, buffer)
-    return buffer.getvalue()
-
-
-def save_checkpoint(path: Path, kind: str, payload: Mapping[str, Any]) -> None:
-    """Write a checkpoint file atomically. ``payload`` holds tensors and plain data only."""
-    write_bytes(path, serialise(kind, payload))
-
-
-def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
-    """The payload of a checkpoint file of this kind, tensors on the CPU; read with ``weights_only``.
-
-    Raises:
-        UserError: no such file, cut or foreign content, another kind, or a format newer than this version reads.
-    """
-    import torch
-
-    if not path.is_file():
-        raise UserError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a checkpoint file")
-    if path.suffix == ".safetensors":
-        return _load_portable(path, kind)
-    try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} cannot be read ({reason[:120]}): it is cut short or no checkpoint of ssavl") from None
-    if not isinstance(payload, dict) or "ssavl" not in payload:
-        raise UserError(f"{path} is no checkpoint of ssavl: it has no 'ssavl' entry")
-    require_kind(payload, kind, path)
-    return payload
-
-
-def require_kind(payload: Mapping[str, Any], kind: str, path: Path) -> None:
-    """Refuse the content of a checkpoint file of another kind, or of a newer format.
-
-    Raises:
-        UserError: either.
-    """
-    if payload["ssavl"] > FORMAT:
-        raise UserError(f"{path} was written by a newer ssavl (format {payload['ssavl']}, this one reads {FORMAT})")
-    if payload["kind"] != kind:
-        raise UserError(f"{path} holds '{payload['kind']}' where '{kind}' is needed")
-
-
-def save_portable(path: Path, kind: str, payload: Mapping[str, Any]) -> None:
-    """Write a checkpoint as ``<name>.safetensors`` and ``<name>.json``; :func:`load_checkpoint` reads the pair.
-
-    In the JSON document ``{"tensor": key}`` stands for each tensor.
-    """
-    from safetensors.torch import save
-
-    tensors: dict[str, Any] = {}
-    plain = _without_tensors({"ssavl": FORMAT, "kind": kind, **payload}, "", tensors)
-    write_bytes(path, save(tensors))
-    write_json(path.with_suffix(".json"), plain)
-
-
-def has_description(path: Path) -> bool:
-    """Whether a ``.safetensors`` file is one half of what :func:`save_portable` wrote."""
-    beside = path.with_suffix(".json")
-    if path.suffix != ".safetensors" or not beside.is_file():
-        return False
-    content = read_json(beside)
-    return isinstance(content, dict) and "ssavl" in content
-
-
-def _load_portable(path: Path, kind: str) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not has_description(path):
-        raise UserError(f"{path} is no checkpoint of ssavl: {path.with_suffix('.json')} does not describe it")
-    content = read_json(path.with_suffix(".json"))
-    require_kind(content, kind, path)
-    try:
-        return _with_tensors(content, load_file(path))
-    except (SafetensorError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}): it is cut short or does not fit its .json") from None
-
-
-def _without_tensors(value: Any, key: str, tensors: dict[str, Any]) -> Any:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        tensors[key] = value.detach().cpu().contiguous()
-        return {"tensor": key}
-    if isinstance(value, Mapping):
-        return {name: _without_tensors(inner, f"{key}.{name}".lstrip("."), tensors) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_tensors(inner, f"{key}.{index}", tensors) for index, inner in enumerate(value)]
-    return value
-
-
-def _with_tensors(value: Any, tensors: Mapping[str, Any]) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {"tensor"}:
-            return tensors[value["tensor"]]
-        return {name: _with_tensors(inner, tensors) for name, inner in value.items()}
-    return [_with_tensors(inner, tensors) for inner in value] if isinstance(value, list) else value
 
 
 def _umask() -> int:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ssavl.files import load_checkpoint, save_checkpoint
+from ssavl.checkpoint import load_checkpoint, save_checkpoint
 from ssavl.generators.protocol import Generator
 from ssavl.latents import LatentSpace, Posterior
 from ssavl.networks.encoder import Encoder
@@ -109,7 +109,7 @@ def load_inference_model(path: Path) -> InferenceModel:
     """The model in a file, or in the ``encoders.pt`` of a folder, in evaluation mode on the CPU.
 
     Raises:
-        UserError: as :func:`ssavl.files.load_checkpoint`.
+        UserError: as :func:`ssavl.checkpoint.load_checkpoint`.
     """
     payload = load_checkpoint(path / "encoders.pt" if path.is_dir() else path, KIND)
     encoders = build_encoders(payload["encoders"])

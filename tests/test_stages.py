@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from ssavl.checkpoint import load_checkpoint
 from ssavl.engine.log import read_log
-from ssavl.files import load_checkpoint
 from ssavl.generators import GeneratorSource, load_generator
 from ssavl.inference import load_inference_model
 from ssavl.params import FIGURES

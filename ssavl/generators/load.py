@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ssavl.checkpoint import has_description
 from ssavl.errors import UserError
-from ssavl.files import has_description
 from ssavl.generators import dcgan, onnx, own
 from ssavl.generators.description import Description, read_description
 from ssavl.generators.foreign import ForeignGenerator, adapt

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssavl.files import load_checkpoint, require_kind, save_checkpoint
+from ssavl.checkpoint import load_checkpoint, require_kind, save_checkpoint
 from ssavl.networks.generator import ConvGenerator
 
 KIND = "generator"
@@ -26,7 +26,7 @@ def load_generator(path: Path) -> ConvGenerator:
     """The generator in a file, frozen, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: as :func:`ssavl.files.load_checkpoint`.
+        UserError: as :func:`ssavl.checkpoint.load_checkpoint`.
     """
     return read_generator(load_checkpoint(path, KIND), path)
 

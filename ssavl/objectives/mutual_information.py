@@ -12,9 +12,7 @@ from torch import Tensor
 from ssavl.latents import Posterior
 
 
-def code_nll(
-    posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None
-) -> dict[str, Tensor]:
+def code_nll(posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
     """``-log q(block | x_gen)`` in nats per block, shape ``(B,)`` each, of the latents that made ``x_gen``.
 
     Cross-entropy for a category, Gaussian negative log-likelihood in the base variable u, up to the Jacobian of the

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ssavl.checkpoint import save_portable
 from ssavl.errors import UserError
-from ssavl.files import locked, save_portable, write_bytes
+from ssavl.files import locked, write_bytes
 from ssavl.generators import own
 from ssavl.inference import KIND, InferenceModel, inference_payload, load_inference_model
 from ssavl.latents import LatentSpace
