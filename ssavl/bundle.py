@@ -38,5 +38,5 @@ def check_fit(model: InferenceModel, generator: AnyGenerator, path: Path) -> Non
             f"{path} infers {model.space!r} from {model.image_shape} images, but the generator maps "
             f"{generator.latent_space!r} to {tuple(generator.image_shape)}: fit encoders to this generator"
         )
-    if model.origin and model.origin["weights"] != weights_hash(generator):
+    if model.origin is not None and model.origin.weights != weights_hash(generator):
         raise UserError(f"{path} was fitted to a generator with other weights: fit encoders to this generator")

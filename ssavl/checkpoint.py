@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,20 @@ def require_kind(payload: Mapping[str, Any], kind: str, path: Path) -> None:
         raise UserError(f"{path} was written by a newer ssavl (format {payload['ssavl']}, this one reads {FORMAT})")
     if payload["kind"] != kind:
         raise UserError(f"{path} holds '{payload['kind']}' where '{kind}' is needed")
+
+
+@contextmanager
+def rebuilding(path: Path) -> Iterator[None]:
+    """Build networks from the content of ``path``; what does not fit together is the file's fault, said in one line.
+
+    Raises:
+        UserError: the content lacks something, or holds what it should not.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split()):.160}"
+        raise UserError(f"{path} does not hold together ({reason}): it was damaged or edited; make it anew") from None
 
 
 def save_portable(path: Path, kind: str, payload: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ssavl.checkpoint import load_checkpoint, save_checkpoint
+from ssavl.checkpoint import load_checkpoint, rebuilding, save_checkpoint
 from ssavl.engine.device import Compute
 from ssavl.generators.inspection import weights_hash
 from ssavl.networks.classifier import Classifier
@@ -111,7 +111,9 @@ def load_extractor(path: Path) -> Extractor:
     Raises:
         UserError: as :func:`ssavl.checkpoint.load_checkpoint`.
     """
-    content = load_checkpoint(path / FILE if path.is_dir() else path, KIND)
-    network = Classifier.from_config(content["config"])
-    network.load_state_dict(content["state"])
-    return Extractor(network, tuple(content["classes"]), content["data"], content["accuracy"])
+    file = path / FILE if path.is_dir() else path
+    content = load_checkpoint(file, KIND)
+    with rebuilding(file):
+        network = Classifier.from_config(content["config"])
+        network.load_state_dict(content["state"])
+        return Extractor(network, tuple(content["classes"]), content["data"], content["accuracy"])

@@ -13,10 +13,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ssavl.checkpoint import load_checkpoint, save_checkpoint
+from ssavl.checkpoint import load_checkpoint, rebuilding, save_checkpoint
+from ssavl.generators.origin import Origin, read_origin
 from ssavl.generators.protocol import Generator
 from ssavl.latents import LatentSpace, Posterior
 from ssavl.networks.encoder import Encoder
+from ssavl.priors import NAME
 
 KIND = "encoders"
 
@@ -28,10 +30,10 @@ class InferenceModel(nn.Module):
         encoders: at least one.
         name: what tables and figures call the model.
         image_noise: deviation of the noise on the images that it was fitted to, pixels in [0, 1].
-        origin: the generator that it was fitted to, as ``GeneratorSource.record`` says it; empty before.
+        origin: the generator that it was fitted to; ``None`` before.
 
     Raises:
-        ValueError: no encoder, or two that infer the same block.
+        ValueError: no encoder, two that infer the same block, or a name of other characters than a block's.
     """
 
     def __init__(
@@ -39,13 +41,15 @@ class InferenceModel(nn.Module):
         encoders: Iterable[Encoder],
         name: str,
         image_noise: float = 0.0,
-        origin: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         super().__init__()
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r:.80} cannot be the name of a model: use letters, digits, '-' and '_'")
         self.encoders = nn.ModuleList(encoders)
         self.name = name
         self.image_noise = image_noise
-        self.origin = dict(origin or {})
+        self.origin = origin
         self.space = LatentSpace(block for encoder in self for block in encoder.space.blocks)
 
     def __iter__(self) -> Iterator[Encoder]:
@@ -95,7 +99,7 @@ def inference_payload(model: InferenceModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "image_noise": model.image_noise,
-        "origin": model.origin,
+        "origin": model.origin.record() if model.origin is not None else {},
         "encoders": encoder_entries(model),
     }
 
@@ -111,8 +115,11 @@ def load_inference_model(path: Path) -> InferenceModel:
     Raises:
         UserError: as :func:`ssavl.checkpoint.load_checkpoint`.
     """
-    payload = load_checkpoint(path / "encoders.pt" if path.is_dir() else path, KIND)
-    encoders = build_encoders(payload["encoders"])
-    model = InferenceModel(encoders, payload["name"], payload["image_noise"], payload["origin"])
+    file = path / "encoders.pt" if path.is_dir() else path
+    payload = load_checkpoint(file, KIND)
+    with rebuilding(file):
+        encoders = build_encoders(payload["encoders"])
+        origin = read_origin(payload["origin"], file)
+        model = InferenceModel(encoders, payload["name"], payload["image_noise"], origin)
     model.eval().requires_grad_(False)
     return model

@@ -19,8 +19,8 @@ from ssavl import walks
 from ssavl.bundle import check_fit
 from ssavl.engine.device import Compute, choose
 from ssavl.errors import UserError
-from ssavl.generators import AnyGenerator, GeneratorSource, load_generator
-from ssavl.generators.source import from_record
+from ssavl.generators import AnyGenerator, GeneratorSource, Source, load_generator
+from ssavl.generators.origin import Origin
 from ssavl.inference import InferenceModel, load_inference_model
 from ssavl.latents import LatentSpace, Posterior
 from ssavl.metrics.likelihood import surrogates
@@ -37,7 +37,7 @@ BATCH = 250  # images on the device at a time
 
 def load(
     encoders: str | Path,
-    gan: str | Path | GeneratorSource | None = None,
+    gan: str | Path | Source | None = None,
     *,
     device: str | None = None,
     precision: str | None = None,
@@ -71,7 +71,7 @@ class Model:
     """
 
     def __init__(
-        self, inference: InferenceModel, path: Path, source: GeneratorSource | None, compute: Compute, seed: int
+        self, inference: InferenceModel, path: Path, source: Source | None, compute: Compute, seed: int
     ) -> None:
         self.inference = inference
         self.folder = path if path.is_dir() else path.parent
@@ -88,15 +88,22 @@ class Model:
         Raises:
             UserError: it cannot be loaded, or the encoders belong to another.
         """
-        source = self._source or from_record(self.inference.origin, self.folder)
+        source = self._source or self.origin.source(self.folder)
         generator = self._compute.place(load_generator(source))
         check_fit(self.inference, generator, self._path)
         return generator
 
+    @property
+    def origin(self) -> Origin:
+        """What the encoders say of their generator. Raises ``UserError`` where they say nothing."""
+        if self.inference.origin is None:
+            raise UserError(f"{self._path} names no generator: fit its encoders anew")
+        return self.inference.origin
+
     @cached_property
     def latent_space(self) -> LatentSpace:
         """The generator's: the space of :meth:`encode` and :meth:`decode`."""
-        return LatentSpace.from_config(self.inference.origin["space"])
+        return self.origin.latent_space()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

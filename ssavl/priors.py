@@ -9,17 +9,22 @@ divergence from the prior is closed-form whatever the prior.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, OneHotCategorical, Transform, constraints
 
 Role = Literal["noise", "code", "category"]
 Prior = Literal["normal", "uniform", "truncated-normal", "sphere", "categorical"]
 
 TRUNCATION = 2.0  # of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
+# Names become parts of file names, of columns and of module names: a closed alphabet keeps them there.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+TAKEN = frozenset(dir(nn.ModuleDict()))  # a block's head is an entry of one: "values", say, would hide a method
+
 LOG_VARIANCE = (-12.0, 6.0)  # bounds on an encoder's log-variance: outside, float32 densities overflow
 
 
@@ -85,14 +90,14 @@ class Block:
     """One block of a latent space.
 
     Args:
-        name: unique within its space; also the suffix of its KL term (``kl_noise``).
+        name: unique within its space; letters, digits, ``-`` and ``_``. Also the suffix of its KL term (``kl_noise``).
         role: what the block is for: ``noise`` z, ``code`` c or ``category`` d.
         prior: ``normal``, ``uniform`` on (-1, 1), ``truncated-normal`` (at 2), ``sphere`` (uniform on the sphere of
             radius sqrt(dim), as ProGAN and StyleGAN normalise), or ``categorical`` (one-hot, equal weights).
         dim: number of dimensions; for a categorical block the number of categories K.
 
     Raises:
-        ValueError: a prior that does not fit the role, or a size no block can have.
+        ValueError: a name of other characters, a prior that does not fit the role, or a size no block can have.
     """
 
     name: str
@@ -101,6 +106,10 @@ class Block:
     dim: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name in TAKEN:
+            raise ValueError(f"{self.name!r:.80} cannot be the name of a block: use letters, digits, '-' and '_'")
+        if self.role not in get_args(Role) or self.prior not in get_args(Prior):
+            raise ValueError(f"block '{self.name}': no role {self.role!r:.40} or no prior {self.prior!r:.40}")
         if (self.role == "category") != (self.prior == "categorical"):
             raise ValueError(f"block '{self.name}': role '{self.role}' cannot have the prior '{self.prior}'")
         if self.dim < (2 if self.role == "category" or self.prior == "sphere" else 1):

@@ -13,7 +13,7 @@ from ssavl.cli.options import PATH, gathered
 from ssavl.errors import UserError
 
 if TYPE_CHECKING:
-    from ssavl.generators.source import GeneratorSource
+    from ssavl.generators.source import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,23 +32,39 @@ class GanFlags:
     prior: str | None
     output_range: tuple[float, float] | None
 
-    def named(self) -> GeneratorSource | None:
+    def named(self) -> Source | None:
         """The generator that ``--gan`` names, or ``None``.
 
         Raises:
             UserError: flags that describe a generator, and no generator.
         """
-        described = [field.name for field in fields(self) if getattr(self, field.name)]
-        if self.gan is None and described:
-            raise UserError(f"--{described[0].replace('_', '-')} describes a generator: name it with --gan")
-        return self.source(self.gan) if self.gan is not None else None
+        if self.gan is None:
+            self._needs_gan(*(field.name for field in fields(self)))
+            return None
+        return self.source(self.gan)
 
-    def source(self, default: str) -> GeneratorSource:
-        """The generator meant: ``--gan``, or the parameters' ``gan_ckpt``."""
-        from ssavl.generators.source import from_flags
+    def source(self, gan_ckpt: str) -> Source:
+        """The generator meant: ``--gan``, or the parameters' ``gan_ckpt``.
 
-        flags = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "gan"}
-        return from_flags(self.gan or default, **flags)
+        What a person types may be code; what a parameter file says may not.
+
+        Raises:
+            UserError: flags that let code run and no ``--gan``, a ``gan_ckpt`` that names code, flags that
+                contradict each other.
+        """
+        from ssavl.generators.source import describe, from_flags, from_params
+
+        described = describe(self.key, self.latent_dim, self.latent_shape, self.prior, self.output_range)
+        if self.gan is not None:
+            return from_flags(self.gan, self.weights, self.gan_arg, self.trust, described)
+        self._needs_gan("weights", "gan_arg", "trust")
+        return from_params(gan_ckpt, described)
+
+    def _needs_gan(self, *flags: str) -> None:
+        """Refuse flags that speak of a generator which nobody typed."""
+        for flag in flags:
+            if getattr(self, flag):
+                raise UserError(f"--{flag.replace('_', '-')} describes a generator: name it with --gan")
 
 
 def gan_options(function: Command) -> Command:

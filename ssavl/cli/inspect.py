@@ -9,6 +9,7 @@ import click
 
 from ssavl.cli.gan import GanFlags, gan_options
 from ssavl.cli.options import PATH, Common, common
+from ssavl.errors import UserError
 
 
 @click.command("inspect")
@@ -20,6 +21,8 @@ def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> Non
     """Look at a generator before anything is fitted to it."""
     params = shared.load()
     source = gan.source(params.gan_ckpt)
+    if write and gan.gan is None:
+        raise UserError("--write puts a file beside the generator: name it with --gan")
     if shared.stops_here("inspect", {"seed": params.seed}, {"gan": source.spec, "out": out}):
         return
     from ssavl.generators.inspection import require

@@ -29,6 +29,8 @@ from ssavl.cli.train_vae import train_vae
 from ssavl.errors import Interrupted, UserError
 from ssavl.version import __version__
 
+LONGEST = 1000  # characters of an error message
+
 
 class Main(click.Group):
     """Lists commands in the order of the pipeline, and turns expected failures into one line."""
@@ -52,7 +54,10 @@ class Main(click.Group):
 
 
 def _fail(message: str, status: int) -> None:
-    click.echo(f"Error: {message}", err=True)
+    """One line on stderr, whatever names a stranger's file put into the message: no line breaks, no escape codes."""
+    plain = "".join(c if c.isprintable() else " " for c in message)
+    line = plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
+    click.echo(f"Error: {line}", err=True)
     sys.exit(status)
 
 

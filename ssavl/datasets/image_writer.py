@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ssavl.files import atomic, locked, write_bytes
 
+LONGEST = 200  # bytes of a stranger's file name that go into ours; a file system allows 255
 Write = Callable[[Sequence[str], Tensor], list[str]]
 
 
@@ -58,12 +59,18 @@ def open_images(out: Path) -> Iterator[Write]:
             for name, pixels in zip(names, _bytes(images), strict=True):
                 buffer = io.BytesIO()
                 Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(buffer, "PNG")
-                places.append(f"{count:06}-{Path(name).stem}.png" if name else f"{count:06}.png")
+                places.append(f"{count:06}-{_plain(name)}.png" if name else f"{count:06}.png")
                 write_bytes(out / places[-1], buffer.getvalue())
                 count += 1
             return places
 
         yield save
+
+
+def _plain(name: str) -> str:
+    """The stem of a stranger's file name as a part of ours: printable, and short enough for any file system."""
+    stem = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in Path(name).stem)
+    return stem.encode()[:LONGEST].decode(errors="ignore")
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -136,7 +136,9 @@ def read_prepared(folder: Path) -> Prepared:
         raise UserError(f"data folder {folder} holds no prepared data: run `ssavl prepare-data --out {folder}` first")
     manifest = read_json(folder / MANIFEST)
     arrays: dict[str, NDArray[Any]] = {}
-    for name in manifest["sha256"]:
+    for name in (IMAGES, LABELS):  # of the manifest's names no other is ever opened
+        if name not in manifest["sha256"]:
+            continue
         try:
             arrays[name] = np.load(folder / name, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:

@@ -2,7 +2,8 @@
 
 Weights are always read with ``weights_only=True``. Nothing here falls back to a loader that could execute what a file
 says: ``torch.export`` archives and TorchScript need ``--trust``, pickled modules are refused, and a factory is the
-user's own code, named on the command line.
+user's own code. Both are properties of a :class:`GeneratorSource`, what a person named; a file can name a
+:class:`WeightsFile` alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ssavl.errors import UserError
 from ssavl.generators import dcgan, onnx, own
 from ssavl.generators.description import Description, read_description
 from ssavl.generators.foreign import ForeignGenerator, adapt
-from ssavl.generators.source import GeneratorSource
+from ssavl.generators.source import GeneratorSource, Source, WeightsFile
 from ssavl.networks.generator import ConvGenerator
 
 AnyGenerator = ConvGenerator | ForeignGenerator
@@ -34,7 +35,7 @@ EXECUTABLE = {"export": "a torch.export archive", "torchscript": "a TorchScript 
 WAY_OUT = "give the code that makes the network as --gan file.py:factory, and its weights as --weights"
 
 
-def load(source: GeneratorSource) -> AnyGenerator:
+def load(source: Source) -> AnyGenerator:
     """The generator, frozen, in evaluation mode, on the CPU.
 
     Raises:
@@ -42,13 +43,13 @@ def load(source: GeneratorSource) -> AnyGenerator:
     """
     source.files()
     described = source.described.over(read_description(source.path))
-    if source.factory is not None:
+    if isinstance(source, GeneratorSource) and source.factory is not None:
         network, runner = _from_factory(source, described.key), "a factory"
     else:
-        path = Path(source.spec)
+        path = source.path
         match _kind(path):
             case "export" | "torchscript" as kind:
-                network, runner = _executable(path, kind, source.trust), EXECUTABLE[kind]
+                network, runner = _executable(path, kind, source), EXECUTABLE[kind]
             case "onnx":
                 network, shape, runner = onnx.load(path)
                 if shape is not None:
@@ -80,10 +81,11 @@ def _kind(path: Path) -> str:
     return "weights"
 
 
-def _executable(path: Path, kind: str, trust: bool) -> nn.Module:
+def _executable(path: Path, kind: str, source: Source) -> nn.Module:
     what = EXECUTABLE[kind]
-    if not trust:
-        raise UserError(f"{path} is {what}, whose loader can execute code: add --trust if you know where it comes from")
+    if isinstance(source, WeightsFile) or not source.trust:
+        typed = "add --trust" if isinstance(source, GeneratorSource) else f"type --gan {path} --trust"
+        raise UserError(f"{path} is {what}, whose loader can execute code: {typed} if you know where it comes from")
     try:
         return torch.export.load(path).module() if kind == "export" else torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:

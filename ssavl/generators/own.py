@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssavl.checkpoint import load_checkpoint, require_kind, save_checkpoint
+from ssavl.checkpoint import load_checkpoint, rebuilding, require_kind, save_checkpoint
 from ssavl.networks.generator import ConvGenerator
 
 KIND = "generator"
@@ -38,12 +38,14 @@ def read_generator(content: Mapping[str, Any], path: Path) -> ConvGenerator:
         UserError: another kind of content.
     """
     require_kind(content, KIND, path)
-    generator = ConvGenerator.from_config(content["config"])
-    generator.load_state_dict(content["state"])
+    with rebuilding(path):
+        generator = ConvGenerator.from_config(content["config"])
+        generator.load_state_dict(content["state"])
     generator.eval().requires_grad_(False)
     return generator
 
 
 def load_training_encoders(path: Path) -> list[Mapping[str, Any]]:
     """The entries of the encoders that the generator's training left, for ``build_encoders``; may be empty."""
-    return list(load_checkpoint(path, KIND)["encoders"])
+    with rebuilding(path):
+        return list(load_checkpoint(path, KIND)["encoders"])

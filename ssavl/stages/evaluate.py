@@ -13,7 +13,7 @@ from ssavl.bundle import load_models
 from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.files import locked, write_json
-from ssavl.generators import Generator, GeneratorSource, load_generator
+from ssavl.generators import Generator, Source, load_generator
 from ssavl.inference import InferenceModel
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood import surrogates
@@ -32,7 +32,7 @@ KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255"
 
 
 def evaluate(
-    params: Params, data: Path, gan: GeneratorSource, encoders: Sequence[Path], out: Path, options: Options
+    params: Params, data: Path, gan: Source, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
     """Write ``metrics.json``, ``baselines.json``, ``confusion.json`` and ``calibration.json``, and return the four.
 

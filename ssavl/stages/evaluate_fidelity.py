@@ -14,7 +14,7 @@ from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.extractor import FILE, load_extractor
 from ssavl.files import locked, write_json
-from ssavl.generators import AnyGenerator, GeneratorSource, load_generator
+from ssavl.generators import AnyGenerator, Source, load_generator
 from ssavl.generators.draws import draws
 from ssavl.generators.inspection import weights_hash
 from ssavl.metrics.fidelity import (
@@ -38,7 +38,7 @@ LEAST = 10  # images on each side
 def evaluate_fidelity(
     params: Params,
     data: Path,
-    gan: GeneratorSource,
+    gan: Source,
     extractor: Path | None,
     inception: Path | None,
     cache: Path | None,

@@ -22,7 +22,7 @@ from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.files import locked, write_json
-from ssavl.generators import Generator, GeneratorSource, load_generator
+from ssavl.generators import Generator, Source, load_generator
 from ssavl.generators.draws import draws
 from ssavl.generators.inspection import GRADIENT, inspect, require
 from ssavl.inference import InferenceModel
@@ -43,7 +43,7 @@ Bounds = dict[str, dict[str, Summary]]  # by model or "generator", and by bound
 
 
 def evaluate_likelihood(
-    params: Params, data: Path, gan: GeneratorSource, encoders: Sequence[Path], out: Path, options: Options
+    params: Params, data: Path, gan: Source, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
     """Write ``likelihood.json``, and return it.
 

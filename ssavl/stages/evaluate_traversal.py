@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ssavl.errors import UserError
 from ssavl.extractor import load_extractor
 from ssavl.files import locked, write_json
-from ssavl.generators import GeneratorSource, load_generator
+from ssavl.generators import Source, load_generator
 from ssavl.generators.draws import draws
 from ssavl.generators.inspection import weights_hash
 from ssavl.metrics.traversal import classes_by_value, contents, kept, kept_summary
@@ -20,9 +20,7 @@ from ssavl.params import Params
 from ssavl.stages.workspace import Options
 
 
-def evaluate_traversal(
-    params: Params, gan: GeneratorSource, extractor: Path, out: Path, options: Options
-) -> dict[str, Any]:
+def evaluate_traversal(params: Params, gan: Source, extractor: Path, out: Path, options: Options) -> dict[str, Any]:
     """Write ``traversal.json``, and return it.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
-from ssavl.generators import Generator, GeneratorSource, load_generator
+from ssavl.generators import Generator, Source, load_generator
 from ssavl.generators.inspection import inspect, require
 from ssavl.generators.own import load_training_encoders
 from ssavl.inference import InferenceModel, build_encoders
@@ -32,7 +32,7 @@ NOISE: tuple[Role, ...] = ("noise",)
 
 
 def fit_encoders(
-    params: Params, gan: GeneratorSource, out: Path, options: Options, watch: ReadImages | None = None
+    params: Params, gan: Source, out: Path, options: Options, watch: ReadImages | None = None
 ) -> dict[str, Any]:
     """Write ``encoders.pt``, ``log.csv`` and ``run.json``.
 
@@ -81,7 +81,7 @@ def fit_encoders(
         return leave_encoders(run, model, work, generator, gan)
 
 
-def _left_by_training(generator: Generator, gan: GeneratorSource) -> dict[LatentSpace, Encoder]:
+def _left_by_training(generator: Generator, gan: Source) -> dict[LatentSpace, Encoder]:
     """The encoders beside a generator of ours; none beside anyone else's."""
     if not isinstance(generator, ConvGenerator):
         return {}
@@ -89,7 +89,7 @@ def _left_by_training(generator: Generator, gan: GeneratorSource) -> dict[Latent
 
 
 def _encoders(
-    fit: FitEncodersParams, generator: Generator, gan: GeneratorSource, left: Mapping[LatentSpace, Encoder]
+    fit: FitEncodersParams, generator: Generator, gan: Source, left: Mapping[LatentSpace, Encoder]
 ) -> list[Encoder]:
     space = generator.latent_space
     wanted = [LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks]

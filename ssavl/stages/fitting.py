@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.engine.run import LOG, Run
-from ssavl.generators import AnyGenerator, GeneratorSource
+from ssavl.generators import AnyGenerator, Source
 from ssavl.generators.inspection import weights_hash
+from ssavl.generators.origin import Origin
 from ssavl.inference import InferenceModel, save_inference_model
 from ssavl.networks.encoder import Encoder
 from ssavl.objectives.invariances import Invariances
@@ -70,10 +71,10 @@ class Watch:
 
 
 def leave_encoders(
-    run: Run, model: InferenceModel, work: Workspace, generator: AnyGenerator, gan: GeneratorSource
+    run: Run, model: InferenceModel, work: Workspace, generator: AnyGenerator, gan: Source
 ) -> dict[str, Any]:
     """Write ``encoders.pt`` and ``log.csv`` into the stage's folder, and return the summary."""
-    model.origin = gan.record(work.out, generator, weights_hash(generator))
+    model.origin = Origin.of(gan, work.out, generator, weights_hash(generator))
     save_inference_model(work.out / "encoders.pt", model.cpu())
     shutil.copyfile(work.scratch / LOG, work.out / LOG)
     work.record |= {"iterations": run.step, "resumed_from": run.resumed_from}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ssavl.datasets.prepared import Prepared
 from ssavl.errors import UserError
-from ssavl.generators import Generator, GeneratorSource
+from ssavl.generators import Generator, Source
 
 
-def require_same_shape(generator: Generator, gan: GeneratorSource, prepared: Prepared, data: Path) -> None:
+def require_same_shape(generator: Generator, gan: Source, prepared: Prepared, data: Path) -> None:
     """Refuse a generator of other images than the data's.
 
     Raises:

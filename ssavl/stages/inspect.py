@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from ssavl.figures.grid import image_grid
-from ssavl.files import atomic
-from ssavl.generators import GeneratorSource, load_generator
+from ssavl.figures.save import save_figure
+from ssavl.generators import Source, load_generator
 from ssavl.generators.description import BlockDescription, Description, write_description
 from ssavl.generators.foreign import ForeignGenerator
 from ssavl.generators.inspection import Check, first_units, weights_hash
@@ -29,7 +29,7 @@ class Report:
     checks: list[Check]
 
 
-def inspect(params: Params, gan: GeneratorSource, out: Path | None, write: bool, options: Options) -> Report:
+def inspect(params: Params, gan: Source, out: Path | None, write: bool, options: Options) -> Report:
     """Load, describe and check a generator.
 
     Args:
@@ -61,8 +61,7 @@ def inspect(params: Params, gan: GeneratorSource, out: Path | None, write: bool,
         with torch.no_grad():
             latents = generator.latent_space.sample(ROWS * COLUMNS, compute.generator(params.seed))
             images = generator(latents).unflatten(0, (ROWS, COLUMNS))
-        with atomic(out / "samples.png") as file:
-            image_grid(images, f"samples of {gan.spec}").savefig(file, format="png")
+        save_figure(out / "samples.png", image_grid(images, f"samples of {gan.spec}"))
         facts["picture"] = str(out / "samples.png")
     if write and isinstance(generator, ForeignGenerator):
         blocks = [BlockDescription(**entry) for entry in generator.latent_space.config]

@@ -21,8 +21,9 @@ from ssavl.figures.animation import FRAMES_PER_SECOND, animation
 from ssavl.figures.calibration import calibration_plot
 from ssavl.figures.curves import fit_curves, gan_curves
 from ssavl.figures.grid import image_grid
+from ssavl.figures.save import save_figure
 from ssavl.files import atomic, locked
-from ssavl.generators import Generator, GeneratorSource, load_generator
+from ssavl.generators import Generator, Source, load_generator
 from ssavl.inference import InferenceModel
 from ssavl.params import Figure as FigureName
 from ssavl.params import Params
@@ -87,7 +88,7 @@ Drawing = tuple[str, Figure | list[Tensor]]  # file stem, and a figure or the (R
 def render(
     params: Params,
     figures: Sequence[str],
-    gan: GeneratorSource,
+    gan: Source,
     encoders: Sequence[Path],
     data: Path | None,
     out: Path,
@@ -133,8 +134,7 @@ def render(
 def _write(out: Path, stem: str, drawing: Figure | list[Tensor]) -> Path:
     if isinstance(drawing, Figure):
         path = out / f"{stem}.png"
-        with atomic(path) as file:
-            drawing.savefig(file, format="png", metadata={"Software": None})
+        save_figure(path, drawing)
         return path
     path = out / f"{stem}.gif"
     with atomic(path) as file:

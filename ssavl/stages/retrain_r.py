@@ -12,7 +12,7 @@ from ssavl.bundle import check_fit
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
-from ssavl.generators import GeneratorSource, load_generator
+from ssavl.generators import Source, load_generator
 from ssavl.inference import load_inference_model
 from ssavl.methods.ssavl import Fitting, joint_phase
 from ssavl.objectives.likelihood import Likelihood
@@ -25,7 +25,7 @@ NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
 
 def retrain_r(
     params: Params,
-    gan: GeneratorSource,
+    gan: Source,
     encoders: Path,
     data: Path | None,
     out: Path,

@@ -8,7 +8,7 @@ from typing import Any
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
-from ssavl.generators import GeneratorSource
+from ssavl.generators import WeightsFile
 from ssavl.generators.own import save_generator
 from ssavl.methods.ssavl import Fitting
 from ssavl.methods.vae import build_vae, vae_phases
@@ -53,4 +53,4 @@ def train_vae(params: Params, data: Path, out: Path, options: Options) -> dict[s
         run = Run(modules, phases, options.schedule(train), compute, rng, work.scratch)
         run.train()
         save_generator(out / "generator.pt", generator.cpu().eval(), [])
-        return leave_encoders(run, model, work, generator, GeneratorSource(str(out / "generator.pt")))
+        return leave_encoders(run, model, work, generator, WeightsFile(out / "generator.pt"))

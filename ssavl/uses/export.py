@@ -6,7 +6,6 @@ Nothing is declared done before it has been read back and has given the original
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -78,8 +77,9 @@ def export(model: Model, out: Path, formats: Sequence[str]) -> dict[str, Any]:
     with locked(out):
         # Beside an exported generator the encoders find it there; else they keep naming the one they were fitted to.
         exported = isinstance(generator, ConvGenerator) and "safetensors" in formats
-        path = "generator.safetensors" if exported else os.path.relpath(model.folder / inference.origin["path"], out)
-        payload = inference_payload(inference) | {"origin": inference.origin | {"path": path}}
+        path = "generator.safetensors" if exported else model.origin.moved(model.folder, out)
+        inference.origin = model.origin.model_copy(update={"path": path})
+        payload = inference_payload(inference)
         found |= _write(
             out / "encoders",
             EncoderProgram(inference, space).eval(),

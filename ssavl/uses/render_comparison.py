@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssavl.errors import UserError
 from ssavl.figures.comparison import comparison_plot
-from ssavl.files import atomic
+from ssavl.figures.save import save_figure
 from ssavl.uses.compare import read_table
 
 ENDING = ".png"
@@ -34,6 +34,5 @@ def render_comparison(path: Path, metrics: Sequence[str], out: Path) -> Path:
     wanted = list(metrics) or [metric for metric in known if all(metric in row for row in table.values())]
     if not wanted:
         raise UserError(f"{path} has no metric that all its rows have: name one with --metric, of {', '.join(known)}")
-    with atomic(out) as file:
-        comparison_plot(table, wanted).savefig(file, format="png", metadata={"Software": None})
+    save_figure(out, comparison_plot(table, wanted))
     return out
