@@ -18,6 +18,8 @@ from sklearn.svm import LinearSVC
 import ssavl
 from ssavl.datasets.dsprites import DSprites
 from ssavl.errors import UserError
+from ssavl.generators.description import BlockDescription
+from ssavl.generators.origin import Origin
 from ssavl.inference import InferenceModel, save_inference_model
 from ssavl.latents import LatentSpace
 from ssavl.metrics.beta_vae import beta_vae
@@ -413,9 +415,9 @@ def encoders(path: Path, size: int = 64) -> Path:
     torch.manual_seed(0)
     blocks = [Block("noise", "noise", "normal", 2), Block("code", "code", "normal", 2)]
     space = LatentSpace([*blocks, Block("category", "category", "categorical", 3)])
-    model = InferenceModel(
-        [Encoder(Trunk((1, size, size), 2, 8), space)], "ssavl", origin={"space": space.config, "weights": ""}
-    )
+    described = [BlockDescription(**entry) for entry in space.config]
+    origin = Origin(weights="0" * 16, space=described, path="generator.pt")
+    model = InferenceModel([Encoder(Trunk((1, size, size), 2, 8), space)], "ssavl", origin=origin)
     path.mkdir()
     save_inference_model(path / "encoders.pt", model)
     return path

@@ -16,6 +16,6 @@ def save_figure(path: Path, figure: Figure) -> None:
     Texts are shown as they are: a ``$`` in the name of a file or of a run is no formula.
     """
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
+        text.set_parse_math(False)
     with atomic(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})

@@ -36,7 +36,7 @@ class BlockDescription(Section):
 
     def block(self) -> Block:
         """The block itself. Raises ``ValueError`` for a prior that does not fit the role."""
-        return Block(self.name or self.role, self.role, self.prior, self.dim)
+        return Block(self.role if self.name is None else self.name, self.role, self.prior, self.dim)
 
 
 class Description(Section):

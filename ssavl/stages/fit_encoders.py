@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ssavl.checkpoint import rebuilding
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
 from ssavl.generators import Generator, Source, load_generator
@@ -85,7 +86,8 @@ def _left_by_training(generator: Generator, gan: Source) -> dict[LatentSpace, En
     """The encoders beside a generator of ours; none beside anyone else's."""
     if not isinstance(generator, ConvGenerator):
         return {}
-    return {encoder.space: encoder for encoder in build_encoders(load_training_encoders(gan.path))}
+    with rebuilding(gan.path):
+        return {encoder.space: encoder for encoder in build_encoders(load_training_encoders(gan.path))}
 
 
 def _encoders(
