@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ssavl.errors import UserError
 from ssavl.generators.description import Description
 from ssavl.generators.protocol import Generator
-from ssavl.section import one_line
+from ssavl.params.section import one_line
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssavl.errors import UserError
 from ssavl.figures.comparison import comparison_plot
-from ssavl.files import atomic
+from ssavl.storage.files import atomic
 from ssavl.uses.compare import read_table
 
 ENDING = ".png"
