@@ -23,9 +23,10 @@ from ssavl.engine.device import choose
 from ssavl.generators import load_generator
 from ssavl.generators.description import BlockDescription, Description
 from ssavl.generators.source import GeneratorSource
-from ssavl.inference import load_inference_model
 from ssavl.metrics.calibration import LEVELS
-from ssavl.stages.probe import calibrate, observe
+from ssavl.models.inference import load_inference_model
+from ssavl.runs.calibrate import calibrate
+from ssavl.runs.probe import observe
 
 HERE = Path(__file__).parent
 FACTORY = f"{HERE / 'linear_gaussian.py'}:make"

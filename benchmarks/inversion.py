@@ -5,7 +5,7 @@
 writes benchmarks/inversion-NAME.json, the table in benchmarks/inversion-NAME.md, and docs/images/inversion-NAME.png.
 
 One thread, process time. Every method gets the same budget of CPU seconds per image, the cost of its start included
-(encoding, or the forward passes of best-of-256), and as many steps of ``ssavl.refinement`` as fit into it. Learning
+(encoding, or the forward passes of best-of-256), and as many steps of ``ssavl.inversion`` as fit into it. Learning
 rates are tuned per method on samples of their own. Errors are squared, summed over an image; medians over images. The
 encoder alone is timed twice: called from Python, and as ``ssavl export`` writes it, in onnxruntime. Optimisation has
 no such form: it needs gradients.
@@ -30,8 +30,8 @@ from torch import Tensor
 
 import ssavl
 from ssavl.generators import AnyGenerator
+from ssavl.inversion.refinement import Optimiser, Refined, Refinement, refine
 from ssavl.model import Model
-from ssavl.refinement import Optimiser, Refined, Refinement, refine
 from ssavl.uses.export import export
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ import torch
 from ssavl.engine.device import choose
 from ssavl.engine.run import Run, Schedule
 from ssavl.methods.ssavl import build_networks, gan_phases
-from ssavl.params_file import load_params
+from ssavl.params.file import load_params
 
 ROOT = Path(__file__).parents[1]
 AFTER_WARM_UP = 100_000  # phases are called as if this late, with every term on

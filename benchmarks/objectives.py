@@ -25,7 +25,7 @@ from ssavl.engine.device import choose
 from ssavl.metrics.inversion import latent_errors, norm_ratios
 from ssavl.metrics.reconstruction import squared_error
 from ssavl.metrics.summary import summarise
-from ssavl.stages.probe import calibrate
+from ssavl.runs.calibrate import calibrate
 
 OBJECTIVES = ("elbo", "latent-nll", "both")
 IMAGES, SEED = 2000, 4711  # of the held-out samples: of no run's seed

@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ssavl import walks
-from ssavl.bundle import check_fit
 from ssavl.engine.device import Compute, choose
 from ssavl.errors import UserError
 from ssavl.generators import AnyGenerator, GeneratorSource, Source, load_generator
 from ssavl.generators.origin import Origin
-from ssavl.inference import InferenceModel, load_inference_model
-from ssavl.latents import LatentSpace, Posterior
-from ssavl.metrics.likelihood import surrogates
+from ssavl.inversion.refinement import Refined, Refinement, refine
+from ssavl.latents import walks
+from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import squared_error
+from ssavl.models.bundle import check_fit
+from ssavl.models.inference import InferenceModel, load_inference_model
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.refinement import Refined, Refinement, refine
 
 Images = Tensor | NDArray[Any]
 

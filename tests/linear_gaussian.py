@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from ssavl.latents import LatentSpace, Posterior
-from ssavl.priors import Block
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace, Posterior
 
 IMAGE_SHAPE = (1, 3, 3)
 SIGMA = 0.4

@@ -46,7 +46,7 @@ def tiny_repository(folder: Path, overrides: list[str]) -> Path:
     """A git and DVC repository with the default study's own files and tiny parameters."""
     import yaml
 
-    from ssavl.params_file import load_params
+    from ssavl.params.file import load_params
 
     folder.mkdir()
     for name in STUDY:

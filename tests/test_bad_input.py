@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ssavl.files import locked
+from ssavl.storage.files import locked
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from ssavl.files import write_json
 from ssavl.metrics.summary import summarise, winner
+from ssavl.storage.files import write_json
 from tests.conftest import invoke, tiny_overrides
 
 

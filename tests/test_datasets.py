@@ -15,7 +15,7 @@ from ssavl.datasets.mnist import FILES, PLACES
 from ssavl.datasets.prepared import Prepared, read_prepared, write_prepared
 from ssavl.datasets.readers import read_source
 from ssavl.errors import UserError
-from ssavl.params import PrepareDataParams
+from ssavl.params.stages import PrepareDataParams
 from tests.conftest import image_folder
 
 

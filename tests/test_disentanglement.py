@@ -18,23 +18,23 @@ from sklearn.svm import LinearSVC
 import ssavl
 from ssavl.datasets.dsprites import DSprites
 from ssavl.errors import UserError
+from ssavl.evaluate.disentanglement import encode
 from ssavl.generators.description import BlockDescription
 from ssavl.generators.origin import Origin
-from ssavl.inference import InferenceModel, save_inference_model
-from ssavl.latents import LatentSpace
-from ssavl.metrics.beta_vae import beta_vae
-from ssavl.metrics.dci import concentration, dci
-from ssavl.metrics.disentanglement import Disentanglement, disentanglement
-from ssavl.metrics.factor_vae import PRESETS, FactorVaeProtocol, factor_vae, spreads
-from ssavl.metrics.information import entropies, mig, modularity, mutual_information
-from ssavl.metrics.peers import Peers
-from ssavl.metrics.representation import Representation, represent
-from ssavl.metrics.sap import sap
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
+from ssavl.metrics.disentanglement.all import Disentanglement, disentanglement
+from ssavl.metrics.disentanglement.beta_vae import beta_vae
+from ssavl.metrics.disentanglement.dci import concentration, dci
+from ssavl.metrics.disentanglement.factor_vae import PRESETS, FactorVaeProtocol, factor_vae, spreads
+from ssavl.metrics.disentanglement.information import entropies, mig, modularity, mutual_information
+from ssavl.metrics.disentanglement.peers import Peers
+from ssavl.metrics.disentanglement.representation import Representation, represent
+from ssavl.metrics.disentanglement.sap import sap
+from ssavl.models.inference import InferenceModel, save_inference_model
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.trunk import Trunk
-from ssavl.params import EvaluateDisentanglementParams
-from ssavl.priors import Block
-from ssavl.uses.disentanglement import encode
+from ssavl.params.stages import EvaluateDisentanglementParams
 from tests.conftest import invoke
 
 SIZES = (3, 4, 5)
@@ -349,7 +349,7 @@ def whole(sample: Representation, seed: int = 0, jobs: int = 1) -> Disentangleme
 
 
 def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssavl.metrics.disentanglement.PRESETS", FEW)
+    monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     factors = np.column_stack([draws(400), np.zeros(400, np.int64)])
     codes = mixed(factors[:, :3], np.random.default_rng(0))
     names = ["a", "b", "c", "constant"]
@@ -392,7 +392,7 @@ def test_codes_that_cannot_be_measured(arrays: dict[str, np.ndarray], message: s
 
 
 def test_anyones_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssavl.metrics.disentanglement.PRESETS", FEW)
+    monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     factors = draws(200)
     names, factor_names = np.array(["x", "y", "d", "d", "d"]), np.array(["shape", "size", "place"])
     codes = np.column_stack([factors[:, 1:], np.eye(3)[factors[:, 0]]])
@@ -424,7 +424,7 @@ def encoders(path: Path, size: int = 64) -> Path:
 
 
 def test_encoders_on_rendered_sprites(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssavl.metrics.disentanglement.PRESETS", FEW)
+    monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     encoders(Path("e"))
     reports = []
     for batch_size in (8, 150):
@@ -441,7 +441,7 @@ def test_encoders_on_rendered_sprites(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sprites_are_fitted_to_the_size_that_the_encoders_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssavl.metrics.disentanglement.PRESETS", FEW)
+    monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     encoders(Path("e"), 28)
     result = invoke("evaluate", "disentanglement", "--encoders", "e", "--data", "dsprites", *SMALL, "--json")
     assert result.exit_code == 0, result.output
@@ -467,7 +467,7 @@ def test_codes_and_divergences_are_those_of_the_model() -> None:
 
 
 def test_encoders_on_a_table_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssavl.metrics.disentanglement.PRESETS", FEW)
+    monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     Path("pictures").mkdir()
     lines = ["file,size,grey"]
     for place, (size, grey, copy) in enumerate(itertools.product((8, 12, 16), (90, 160, 250), range(4))):

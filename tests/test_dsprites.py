@@ -16,7 +16,7 @@ from ssavl.datasets.prepared import read_prepared, write_prepared
 from ssavl.datasets.readers import read_factor_images, read_source
 from ssavl.datasets.sprite import AREAS, SIDE, rasterise
 from ssavl.errors import UserError
-from ssavl.params import PrepareDataParams
+from ssavl.params.stages import PrepareDataParams
 from tests.conftest import invoke
 
 SCALES = FACTORS[2].values

@@ -12,7 +12,7 @@ import torch
 
 from ssavl.generators import GeneratorSource, load_generator
 from ssavl.generators.description import BlockDescription, Description
-from ssavl.inference import load_inference_model
+from ssavl.models.inference import load_inference_model
 from tests.conftest import invoke
 
 FACTORY = f"{Path(__file__).parents[1] / 'benchmarks' / 'linear_gaussian.py'}:make"

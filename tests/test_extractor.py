@@ -14,7 +14,7 @@ from ssavl.datasets.prepared import read_prepared
 from ssavl.engine.log import read_log
 from ssavl.engine.run import Run
 from ssavl.errors import Interrupted, UserError
-from ssavl.extractor import load_extractor
+from ssavl.models.extractor import load_extractor
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 TINY = {"batch_size": 16, "width": 4, "features": 8, "iterations": 60, "decay": 30, "learning_rate": 0.01}

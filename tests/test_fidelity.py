@@ -17,10 +17,10 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from ssavl.datasets.prepared import read_prepared
 from ssavl.engine.device import choose
-from ssavl.extractor import Extractor, load_extractor
-from ssavl.files import sha256
 from ssavl.metrics import fidelity as metric
 from ssavl.metrics.fidelity import ClassifierFeatures, Features, classifier_judge, features, fidelity, frechet
+from ssavl.models.extractor import Extractor, load_extractor
+from ssavl.storage.files import sha256
 from tests.conftest import image_folder, invoke, tiny_overrides
 from tests.test_extractor import train
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssavl.checkpoint import load_checkpoint, save_checkpoint
 from ssavl.errors import UserError
-from ssavl.files import atomic, locked, scratch_folder, write_bytes
+from ssavl.storage.checkpoint import load_checkpoint, save_checkpoint
+from ssavl.storage.files import atomic, locked, scratch_folder, write_bytes
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other() -> None:

@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ssavl.generators import GeneratorSource, load_generator
-from ssavl.generators.inspection import inspect, weights_hash
-from ssavl.inference import load_inference_model
+from ssavl.generators.inspection import inspect
+from ssavl.models.inference import load_inference_model
+from ssavl.storage.weights import weights_hash
 from tests import strangers
 from tests.conftest import invoke, tiny_overrides
 

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from ssavl.errors import UserError
-from ssavl.latents import LatentSpace
-from ssavl.metrics.annealed_path import Path as AnnealedPath
-from ssavl.metrics.annealing import Annealing, Schedule, annealed
-from ssavl.metrics.importance import importance_weighted
-from ssavl.metrics.likelihood import learned_sigma, surrogates
-from ssavl.metrics.transitions import categorical, hamiltonian
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
+from ssavl.metrics.likelihood.annealing import Annealing, Schedule, annealed
+from ssavl.metrics.likelihood.bridge import Bridge
+from ssavl.metrics.likelihood.importance import importance_weighted
+from ssavl.metrics.likelihood.surrogates import learned_sigma, surrogates
+from ssavl.metrics.likelihood.transitions import categorical, hamiltonian
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.priors import Block
 from tests.conftest import invoke, tiny_overrides
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
@@ -148,7 +148,7 @@ def test_transitions_leave_the_posterior_as_it_is() -> None:
     _, x = generator.draw(1)
     conditional = generator.joint(x).softmax(1)[0]
     chains = 2000
-    path = AnnealedPath(x, generator, GAUSSIAN, chains, rng())
+    path = Bridge(x, generator, GAUSSIAN, chains, rng())
     index = torch.multinomial(conditional, chains, replacement=True)
     rest = torch.cat([generator.plain.posterior(x - generator.offsets[k][None]).sample() for k in index.tolist()])
     latents = torch.cat([torch.nn.functional.one_hot(index, 3).float(), rest], 1)

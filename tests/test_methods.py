@@ -10,14 +10,15 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.engine.run import Run, Schedule
-from ssavl.inference import InferenceModel
 from ssavl.methods.clusters import embedding_phase, find_clusters
 from ssavl.methods.ssavl import Fitting, Networks, build_networks, fit_phases, gan_phases, joint_phase
 from ssavl.methods.vae import build_vae, vae_phases
+from ssavl.models.inference import InferenceModel
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import ClustersParams, InvarianceParams, RelaxationParams, TrainGanParams
+from ssavl.params.shared import ClustersParams, InvarianceParams, RelaxationParams
+from ssavl.params.stages import TrainGanParams
 
 CPU = Compute(torch.device("cpu"), False)
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from scipy import stats
 
-from ssavl.latents import LatentSpace
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
 from ssavl.metrics.calibration import calibration, ranks
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.inversion import latent_errors, norm_ratios
-from ssavl.metrics.likelihood import surrogates
+from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.priors import Block
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
 CLASSES = np.repeat(np.arange(5), 40)

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from ssavl.latents import LatentSpace
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
 from ssavl.networks.critic import Critic
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.layout import layout
 from ssavl.networks.trunk import Trunk
-from ssavl.priors import Block
 
 SPACE = LatentSpace([Block("noise", "noise", "normal", 5), Block("category", "category", "categorical", 3)])
 

@@ -8,8 +8,8 @@ import pytest
 
 from ssavl.cli.render import FIGURES as CLI_FIGURES
 from ssavl.errors import UserError
-from ssavl.params import FIGURES, Params
-from ssavl.params_file import load_params
+from ssavl.params.file import load_params
+from ssavl.params.stages import FIGURES, Params
 
 ROOT = Path(__file__).parents[1]
 

@@ -15,14 +15,15 @@ import grimp
 import pytest
 import yaml
 
-from ssavl.params import Params
-from ssavl.params_file import load_params
+from ssavl.params.file import load_params
+from ssavl.params.stages import Params
 from tests.conftest import image_folder, tiny_overrides
 from tests.processes import ROOT, run, start, tiny_repository
 
 pytestmark = pytest.mark.slow
 
 STAGES = ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"]
+MODULES = {"evaluate": "ssavl.evaluate.models"}  # of stages that are not the file of their name in ssavl/stages
 
 
 def executed(output: str) -> list[str]:
@@ -33,11 +34,13 @@ def executed(output: str) -> list[str]:
 def test_a_stage_depends_on_every_module_that_it_imports(stage: str) -> None:
     """So that no edit can change a result without DVC noticing."""
     deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
-    name = f"ssavl.stages.{stage.replace('-', '_').lower()}"
+    name = MODULES.get(stage, f"ssavl.stages.{stage.replace('-', '_').lower()}")
     imported = grimp.build_graph("ssavl").find_upstream_modules(name) | {name}
     # messages, and defaults that params.yaml restates
-    exempt = {"ssavl.errors", "ssavl.params", "ssavl.section", "ssavl.version"}
-    for module in imported - exempt:
+    exempt = ("ssavl.errors", "ssavl.params", "ssavl.version")
+    for module in sorted(imported):
+        if module.startswith(exempt):
+            continue
         path = ROOT / module.replace(".", "/")
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         relative = file.relative_to(ROOT)

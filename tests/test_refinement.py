@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssavl.engine.lbfgs import minimise
 from ssavl.errors import UserError
-from ssavl.latents import LatentSpace
-from ssavl.priors import Block
-from ssavl.refinement import Refinement, refine
+from ssavl.inversion.lbfgs import minimise
+from ssavl.inversion.refinement import Refinement, refine
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
 from tests.linear_gaussian import LinearGaussian
 
 CENTRES = torch.tensor([[1.0, 2, 3], [-4, 5, 0.5], [0.1, 0.2, -9]])

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssavl.checkpoint import load_checkpoint
 from ssavl.engine.log import read_log
 from ssavl.generators import GeneratorSource, load_generator
-from ssavl.inference import load_inference_model
-from ssavl.params import FIGURES
+from ssavl.models.inference import load_inference_model
+from ssavl.params.stages import FIGURES
+from ssavl.storage.checkpoint import load_checkpoint
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "ll", "ll_code", "ll_noise") + (

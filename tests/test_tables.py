@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssavl.errors import UserError
-from ssavl.tables import open_table
+from ssavl.storage.tables import open_table
 
 BATCHES = [
     {"name": np.array(["a", "b,c"]), "z": np.array([[1.0, 2], [3, 4]], np.float32), "k": np.array([0, 1])},

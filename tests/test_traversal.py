@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssavl.generators.draws import draws
-from ssavl.latents import LatentSpace
+from ssavl.latents.draws import draws
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
 from ssavl.metrics.traversal import classes_by_value, contents, kept, kept_summary
-from ssavl.priors import Block
 from tests.conftest import image_folder, invoke, tiny_overrides
 from tests.test_extractor import train
 

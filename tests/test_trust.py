@@ -22,9 +22,9 @@ import yaml
 from PIL import Image
 
 from ssavl.generators import GeneratorSource, WeightsFile, load_generator
-from ssavl.latents import LatentSpace
-from ssavl.params_file import load_params
-from ssavl.priors import Block
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
+from ssavl.params.file import load_params
 from tests import strangers
 from tests.commands import call, commands, loads, tree
 from tests.conftest import image_folder, invoke, tiny_overrides

@@ -15,8 +15,8 @@ from PIL import Image
 
 import ssavl
 from ssavl.errors import UserError
-from ssavl.latents import LatentSpace
-from ssavl.refinement import Refinement
+from ssavl.inversion.refinement import Refinement
+from ssavl.latents.space import LatentSpace
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 IMAGES = "data/prepared/images.npy"

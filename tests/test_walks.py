@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ssavl import walks
+from ssavl.latents import walks
 from tests.test_latents import SPACE
 
 A, B = SPACE.sample(8, torch.Generator().manual_seed(0)).chunk(2)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssavl.checkpoint import load_checkpoint
 from ssavl.engine.log import read_log
 from ssavl.figures.curves import fit_curves
+from ssavl.storage.checkpoint import load_checkpoint
 from tests.conftest import invoke, tiny_overrides
 
 

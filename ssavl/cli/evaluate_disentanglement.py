@@ -42,7 +42,7 @@ def disentanglement(
     paths = {"encoders": encoders, "data": data, "images": images, "codes": codes, "out": out}
     if shared.stops_here("evaluate disentanglement", params.evaluate_disentanglement.model_dump(mode="json"), paths):
         return
-    from ssavl.uses.disentanglement import of_codes, of_encoders
+    from ssavl.evaluate.disentanglement import of_codes, of_encoders
 
     if codes:
         result = of_codes(params, codes, out)

@@ -45,7 +45,7 @@ def fidelity(
     paths = {"gan": source.spec, "data": data, "extractor": extractor, "inception": inception, "out": out}
     if shared.stops_here("evaluate fidelity", settings, paths):
         return
-    from ssavl.stages.evaluate_fidelity import evaluate_fidelity as stage
+    from ssavl.evaluate.fidelity import evaluate_fidelity as stage
 
     result = stage(params, data, source, extractor, inception, cache, out, shared.options())
     shared.report(result, "\n\n".join(_text(result[key]) for key in JUDGES if key in result))

@@ -44,7 +44,7 @@ def likelihood(
     settings = {**params.likelihood.model_dump(), **params.evaluate_likelihood.model_dump(mode="json")}
     if shared.stops_here("evaluate likelihood", settings, paths):
         return
-    from ssavl.stages.evaluate_likelihood import evaluate_likelihood as run
+    from ssavl.evaluate.likelihood import evaluate_likelihood as run
 
     result = run(params, data, source, encoders, out, shared.options())
     own = result["likelihood"]

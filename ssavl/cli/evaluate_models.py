@@ -27,7 +27,7 @@ def models(shared: Common, gan: GanFlags, encoders: tuple[Path, ...], data: Path
     paths = {"gan": source.spec, "encoders": encoders, "data": data, "out": out}
     if shared.stops_here("evaluate", params.evaluate.model_dump(mode="json"), paths):
         return
-    from ssavl.stages.evaluate import evaluate as stage
+    from ssavl.evaluate.models import evaluate as stage
 
     result = stage(params, data, source, encoders, out, shared.options())
     lines = [table({**result["metrics"], **result["baselines"]})]

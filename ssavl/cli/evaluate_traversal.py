@@ -34,7 +34,7 @@ def traversal(
     paths = {"gan": source.spec, "extractor": extractor, "out": out}
     if shared.stops_here("evaluate traversal", settings, paths):
         return
-    from ssavl.stages.evaluate_traversal import evaluate_traversal as stage
+    from ssavl.evaluate.traversal import evaluate_traversal as stage
 
     result = stage(params, source, extractor, out, shared.options())
     shared.report(result, _text(result))

@@ -26,7 +26,7 @@ def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> Non
     if shared.stops_here("inspect", {"seed": params.seed}, {"gan": source.spec, "out": out}):
         return
     from ssavl.generators.inspection import require
-    from ssavl.stages.inspect import inspect as stage
+    from ssavl.uses.inspect import inspect as stage
 
     report = stage(params, source, out, write, shared.options())
     lines = [f"{name}: {value}" for name, value in report.facts.items()]

@@ -47,7 +47,7 @@ def invert(
     settings = {"refine": refine, "optimiser": optimiser, "learning_rate": learning_rate, "prior_weight": prior_weight}
     if use.stops_here("invert", {"images": images, "out": out, "pictures": pictures}, **settings):
         return
-    from ssavl.refinement import Refinement
+    from ssavl.inversion.refinement import Refinement
     from ssavl.uses.invert import invert as run
 
     refinement = Refinement(refine, optimiser, learning_rate, prior_weight)

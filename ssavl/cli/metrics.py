@@ -15,7 +15,7 @@ from ssavl.cli.options import PATH, table
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def metrics(folder: Path, as_json: bool) -> None:
     """Print the metrics that `evaluate` left in FOLDER (data/evaluate)."""
-    from ssavl.files import read_json
+    from ssavl.storage.files import read_json
 
     found = {**read_json(folder / "metrics.json"), **read_json(folder / "baselines.json")}
     click.echo(json.dumps(found, indent=2) if as_json else table(found))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ssavl.params import Params
-    from ssavl.stages.fitting import ReadImages
-    from ssavl.stages.workspace import Options
+    from ssavl.params.stages import Params
+    from ssavl.runs.fitting import ReadImages
+    from ssavl.runs.workspace import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,14 +37,14 @@ class Common:
 
     def load(self, flags: Mapping[str, Any] | None = None) -> Params:
         """Validated parameters: flags over ``--set`` over the file (``params.yaml``, if there is one) over defaults."""
-        from ssavl.params_file import load_params
+        from ssavl.params.file import load_params
 
         path = self.params or (DEFAULT_PARAMS if DEFAULT_PARAMS.is_file() else None)
         return load_params(path, self.overrides, {"seed": self.seed, **(flags or {})})
 
     def options(self) -> Options:
         """How to run."""
-        from ssavl.stages.workspace import Options
+        from ssavl.runs.workspace import Options
 
         return Options(self.device, self.precision, self.checkpoint_seconds)
 

@@ -15,7 +15,7 @@ from ssavl.cli.render_comparison import comparison
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# As in ssavl.params.FIGURES, which importing would cost --help a tenth of a second; a test compares the two.
+# As in ssavl.params.stages.FIGURES, which importing would cost --help a tenth of a second; a test compares the two.
 FIGURES = ("samples", "categories", "traversal", "reconstructions", "interpolation", "curves", "calibration")
 ENCODERS = (Path("data/encoders"), Path("data/encoders-r"))
 DATA = Path("data/prepared")

@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from ssavl.datasets.factors import Factor, FactorGrid, Integers
 from ssavl.datasets.resized import Resized
-from ssavl.datasets.source import Images, Source
+from ssavl.datasets.source import Source
 from ssavl.datasets.sprite import SHAPES, SIDE, Bits, rasterise
 from ssavl.errors import UserError
+from ssavl.images.array import Images
 
 SIZE = 64
 OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"

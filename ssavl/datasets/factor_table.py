@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ssavl.datasets.factors import Factor, FactorImages, Integers
-from ssavl.datasets.image_file import UNREADABLE, decode
-from ssavl.datasets.source import Images
 from ssavl.errors import UserError
+from ssavl.images.array import Images
+from ssavl.images.file import UNREADABLE, decode
 
 FILE = "file"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssavl.datasets.source import Images
 from ssavl.errors import UserError
+from ssavl.images.array import Images
 
 Integers = NDArray[np.int64]
 

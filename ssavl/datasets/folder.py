@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ssavl.datasets.image_file import EXTENSIONS, UNREADABLE, decode, image_files
-from ssavl.datasets.source import Images, Source
+from ssavl.datasets.source import Source
 from ssavl.errors import UserError
+from ssavl.images.array import Images
+from ssavl.images.file import EXTENSIONS, UNREADABLE, decode, image_files
 
 
 def folder(root: Path, size: int, channels: int, test_fraction: float, class_folders: bool, seed: int) -> Source:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ssavl.datasets.resize import fit_array
-from ssavl.datasets.source import Images, Source
+from ssavl.datasets.source import Source
 from ssavl.errors import UserError
+from ssavl.images.array import Images
+from ssavl.images.resize import fit_array
 
 DIGITS = tuple("0123456789")
 GARMENTS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")

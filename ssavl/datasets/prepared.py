@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
-from ssavl.files import atomic, read_json, sha256, write_bytes, write_json
+from ssavl.storage.files import atomic, read_json, sha256, write_bytes, write_json
 
 Split = Literal["train", "validation", "test"]
 

@@ -12,7 +12,7 @@ from ssavl.datasets.mnist import embedded, official
 from ssavl.datasets.resized import Resized
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
-from ssavl.params import PrepareDataParams
+from ssavl.params.stages import PrepareDataParams
 
 FOLDER_SIZE = 64  # of `folder` when image_size is null: the smallest at which photographs are recognised
 

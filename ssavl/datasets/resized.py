@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ssavl.datasets.factors import FactorImages, Integers
-from ssavl.datasets.resize import fit_array
-from ssavl.datasets.source import Images
+from ssavl.images.array import Images
+from ssavl.images.resize import fit_array
 
 
 class Resized(FactorImages):

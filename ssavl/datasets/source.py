@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-Images = NDArray[np.uint8]  # (C, H, W) each, or (N, C, H, W)
+from ssavl.images.array import Images
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ssavl.engine.log import Log
 from ssavl.engine.phase import Phase
 from ssavl.engine.signals import stop_request
 from ssavl.errors import Interrupted, UserError
-from ssavl.files import write_bytes
+from ssavl.storage.files import write_bytes
 
 STATE, PREVIOUS, LOG = "state.pt", "previous.pt", "log.csv"
 

@@ -1,1 +1,1 @@
-"""Figures: tensors and tables to matplotlib figures. No model is loaded and no file written here."""
+"""Figures: models, tensors and tables to matplotlib figures. No file is read but a log, and none written here."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ssavl.files import atomic
+from ssavl.storage.files import atomic
 
 
 def save_figure(path: Path, figure: Figure) -> None:

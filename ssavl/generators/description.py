@@ -20,10 +20,10 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ssavl.errors import UserError
-from ssavl.files import write_bytes
-from ssavl.latents import LatentSpace
-from ssavl.priors import Block, Prior, Role
-from ssavl.section import Section, one_line
+from ssavl.latents.priors import Block, Prior, Role
+from ssavl.latents.space import LatentSpace
+from ssavl.params.section import Section, one_line
+from ssavl.storage.files import write_bytes
 
 
 class BlockDescription(Section):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ssavl.errors import UserError
 from ssavl.generators.description import Description
-from ssavl.latents import LatentSpace
-from ssavl.priors import Block
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
 
 PROBES = 4  # latents drawn to see what a network takes and gives
 

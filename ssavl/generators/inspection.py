@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from ssavl.errors import UserError
 from ssavl.generators.foreign import ForeignGenerator
 from ssavl.generators.load import AnyGenerator
+from ssavl.storage.weights import weights_hash
 
 SAMPLES = 64
 TOLERANCE = 1e-4  # of an image in [0, 1]: kernels differ by batch size, a BatchNorm in training mode by far more
@@ -27,15 +27,6 @@ class Check:
     passed: bool
     seen: str
     remedy: str
-
-
-def weights_hash(network: nn.Module) -> str:
-    """SHA-256 over names, shapes and bytes of every parameter and buffer; sixteen digits of it."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        total.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        total.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()[:16]
 
 
 def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:

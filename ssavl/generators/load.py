@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssavl.checkpoint import has_description
 from ssavl.errors import UserError
 from ssavl.generators import dcgan, onnx, own
 from ssavl.generators.description import Description, read_description
 from ssavl.generators.foreign import ForeignGenerator, adapt
 from ssavl.generators.source import GeneratorSource, Source, WeightsFile
 from ssavl.networks.generator import ConvGenerator
+from ssavl.storage.checkpoint import has_description
 
 AnyGenerator = ConvGenerator | ForeignGenerator
 

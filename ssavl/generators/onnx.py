@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError
-from ssavl.files import sha256
+from ssavl.storage.files import sha256
 
 TOLERANCE = 1e-3  # between the two libraries, relative to the range of the images
 PROBES = 3

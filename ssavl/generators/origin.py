@@ -17,8 +17,8 @@ from ssavl.errors import UserError
 from ssavl.generators.description import BlockDescription, Description
 from ssavl.generators.protocol import Generator
 from ssavl.generators.source import Source, WeightsFile, code_named, weights_named_in_a_file
-from ssavl.latents import LatentSpace
-from ssavl.section import Section, one_line
+from ssavl.latents.space import LatentSpace
+from ssavl.params.section import Section, one_line
 
 
 class Origin(Section):

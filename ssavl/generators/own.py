@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssavl.checkpoint import load_checkpoint, rebuilding, require_kind, save_checkpoint
 from ssavl.networks.generator import ConvGenerator
+from ssavl.storage.checkpoint import load_checkpoint, rebuilding, require_kind, save_checkpoint
 
 KIND = "generator"
 
 
 def save_generator(path: Path, generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``generator.pt``: the generator, and what its training left of encoders (see ``ssavl.inference``)."""
+    """Write ``generator.pt``: the generator, and what its training left of encoders (see ``models.inference``)."""
     save_checkpoint(path, KIND, payload(generator, encoders))
 
 
@@ -26,7 +26,7 @@ def load_generator(path: Path) -> ConvGenerator:
     """The generator in a file, frozen, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: as :func:`ssavl.checkpoint.load_checkpoint`.
+        UserError: as :func:`ssavl.storage.checkpoint.load_checkpoint`.
     """
     return read_generator(load_checkpoint(path, KIND), path)
 

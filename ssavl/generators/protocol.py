@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ssavl.latents import LatentSpace
+from ssavl.latents.space import LatentSpace
 
 
 class Generator(Protocol):

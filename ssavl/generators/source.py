@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.generators.description import Description
-from ssavl.section import one_line
+from ssavl.params.section import one_line
 
 TRUST_GAN_CKPT = "SSAVL_TRUST_GAN_CKPT"  # 1: gan_ckpt of the parameter file counts as typed, with --trust
 

@@ -4,7 +4,7 @@ r"""Categories of real images before any image is generated, without labels.
    (:mod:`ssavl.objectives.contrast`).
 2. k-means of the embedded images. Of several starts the tightest is kept.
 3. Each image takes the category whose images it is best connected with over chains of neighbours: the nearest mean in
-   the spectrum of the neighbours' graph (:mod:`ssavl.objectives.neighbours`). k-means draws its borders halfway between
+   the spectrum of the neighbours' graph (:mod:`ssavl.methods.neighbours`). k-means draws its borders halfway between
    centres; this moves them to where images are few. One step only, so that no category can drift away from k-means.
 
 ``train-gan`` then lets the code encoder learn these categories from real images while the generator learns to draw
@@ -22,11 +22,11 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ssavl.engine.phase import Phase
+from ssavl.methods.neighbours import nearest_mean, neighbours, spectrum
 from ssavl.networks.embedding import Embedding
 from ssavl.objectives.contrast import contrast
 from ssavl.objectives.invariances import Invariances
-from ssavl.objectives.neighbours import nearest_mean, neighbours, spectrum
-from ssavl.params import ClustersParams
+from ssavl.params.shared import ClustersParams
 
 
 @dataclass(frozen=True)

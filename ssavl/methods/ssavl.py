@@ -27,8 +27,9 @@ from torch.nn import functional as F
 
 from ssavl.engine.phase import Phase, frozen
 from ssavl.generators.protocol import Generator
-from ssavl.inference import InferenceModel
-from ssavl.latents import LatentSpace, Posterior
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.models.inference import InferenceModel
 from ssavl.networks.critic import Critic
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
@@ -40,8 +41,8 @@ from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.objectives.mutual_information import code_nll, openings, ramp
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
-from ssavl.params import Objective, OpeningParams, RelaxationParams, TrainGanParams
-from ssavl.priors import Block
+from ssavl.params.shared import Objective, OpeningParams, RelaxationParams
+from ssavl.params.stages import TrainGanParams
 
 Draw = Callable[[int], Tensor]  # n -> n things: real images or latents
 DrawClustered = Callable[[int], tuple[Tensor, Tensor]]  # n -> n real images and the index (n,) of their clusters

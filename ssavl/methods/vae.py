@@ -14,14 +14,14 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ssavl.engine.phase import Phase
-from ssavl.inference import InferenceModel
-from ssavl.latents import LatentSpace
+from ssavl.latents.space import LatentSpace
 from ssavl.methods.ssavl import Fitting, joint_phase, latent_space
+from ssavl.models.inference import InferenceModel
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
-from ssavl.params import TrainGanParams
+from ssavl.params.stages import TrainGanParams
 
 NAME = "vae"
 

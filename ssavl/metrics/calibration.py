@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from ssavl.latents import Posterior
-from ssavl.priors import Block
+from ssavl.latents.priors import Block
+from ssavl.latents.space import Posterior
 
 Floats = NDArray[np.float64]
 

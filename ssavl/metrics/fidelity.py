@@ -25,13 +25,13 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metri
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-from ssavl.datasets.image_writer import quantise
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
-from ssavl.extractor import Extractor
-from ssavl.files import sha256
-from ssavl.generators.inspection import weights_hash
+from ssavl.images.writer import quantise
+from ssavl.models.extractor import Extractor
 from ssavl.networks.classifier import Classifier
+from ssavl.storage.files import sha256
+from ssavl.storage.weights import weights_hash
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"

@@ -9,7 +9,7 @@ import math
 
 from torch import Tensor
 
-from ssavl.latents import Posterior
+from ssavl.latents.space import Posterior
 
 
 def latent_errors(posterior: Posterior, latents: Tensor) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from ssavl.metrics.factor_vae import PRESETS
+from ssavl.metrics.disentanglement.factor_vae import PRESETS
 
 CONFIDENCE = 0.95  # of the interval of the mean
 

@@ -3,7 +3,7 @@ r"""What a class survives: how often an image keeps it while one latent dimensio
 A traversal (Figs. 5, 8, 14, 15, 19, 21 of Ye & Bors 2024) should change style and keep the class, which the category
 alone may set. For latents drawn from the prior, each continuous dimension is walked from end to end with all else
 fixed; *kept* is the share of steps whose class is that of the same latents as they were drawn. The class is what a
-classifier of real images says (:mod:`ssavl.extractor`).
+classifier of real images says (:mod:`ssavl.models.extractor`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssavl import walks
 from ssavl.generators.protocol import Generator
-from ssavl.priors import Block
+from ssavl.latents import walks
+from ssavl.latents.priors import Block
 
 Classify = Callable[[Tensor], Tensor]  # images (B, C, H, W) in [0, 1] -> classes (B,)
 
@@ -27,7 +27,7 @@ def kept(generator: Generator, classify: Classify, latents: Tensor, steps: int) 
 
     Args:
         latents: ``(B, D)``; B times ``steps`` images are made at a time.
-        steps: of a walk, ends included (:func:`ssavl.walks.values`).
+        steps: of a walk, ends included (:func:`ssavl.latents.walks.values`).
     """
     space = generator.latent_space
     drawn = classify(generator(latents))[:, None]

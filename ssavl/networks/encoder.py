@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssavl.latents import LatentSpace, Posterior
+from ssavl.latents.space import LatentSpace, Posterior
 from ssavl.networks.trunk import Trunk
 
 

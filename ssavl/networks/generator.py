@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssavl.latents import LatentSpace
+from ssavl.latents.space import LatentSpace
 from ssavl.networks.layout import ImageShape, layout
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ssavl.latents import LatentSpace, Posterior
+from ssavl.latents.space import LatentSpace, Posterior
 from ssavl.objectives.likelihood import Likelihood
 
 

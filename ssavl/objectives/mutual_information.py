@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ssavl.latents import Posterior
+from ssavl.latents.space import Posterior
 
 
 def code_nll(posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:

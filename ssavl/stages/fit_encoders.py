@@ -9,23 +9,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ssavl.checkpoint import rebuilding
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
 from ssavl.generators import Generator, Source, load_generator
 from ssavl.generators.inspection import inspect, require
 from ssavl.generators.own import load_training_encoders
-from ssavl.inference import InferenceModel, build_encoders
-from ssavl.latents import LatentSpace
+from ssavl.latents.priors import Role
+from ssavl.latents.space import LatentSpace
 from ssavl.methods.ssavl import Fitting, fit_phases
+from ssavl.models.inference import InferenceModel, build_encoders
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import FitEncodersParams, InvarianceParams, Params
-from ssavl.priors import Role
-from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
-from ssavl.stages.workspace import Options, seed_everything, workspace
+from ssavl.params.shared import InvarianceParams
+from ssavl.params.stages import FitEncodersParams, Params
+from ssavl.runs.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
+from ssavl.runs.workspace import Options, seed_everything, workspace
+from ssavl.storage.checkpoint import rebuilding
 
 NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
 CODE: tuple[Role, ...] = ("code", "category")

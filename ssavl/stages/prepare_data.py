@@ -7,8 +7,8 @@ from typing import Any
 
 from ssavl.datasets.prepared import write_prepared
 from ssavl.datasets.readers import read_source
-from ssavl.files import locked
-from ssavl.params import Params
+from ssavl.params.stages import Params
+from ssavl.storage.files import locked
 
 
 def prepare_data(params: Params, out: Path) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssavl.bundle import check_fit
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.engine.run import Run
 from ssavl.errors import UserError
 from ssavl.generators import Source, load_generator
-from ssavl.inference import load_inference_model
 from ssavl.methods.ssavl import Fitting, joint_phase
+from ssavl.models.bundle import check_fit
+from ssavl.models.inference import load_inference_model
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import Params
-from ssavl.stages.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
-from ssavl.stages.workspace import Options, seed_everything, workspace
+from ssavl.params.stages import Params
+from ssavl.runs.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
+from ssavl.runs.workspace import Options, seed_everything, workspace
 
 NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
 

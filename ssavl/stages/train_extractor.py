@@ -15,12 +15,12 @@ from torch import Tensor
 from ssavl.datasets.prepared import MANIFEST, Prepared, Split, read_prepared
 from ssavl.engine.run import LOG, Run
 from ssavl.errors import UserError
-from ssavl.extractor import FILE, Extractor, accuracy, save_extractor
-from ssavl.files import sha256
-from ssavl.methods.classifier import build_classifier, classifier_phases
+from ssavl.methods.extractor import build_classifier, classifier_phases
+from ssavl.models.extractor import FILE, Extractor, accuracy, save_extractor
 from ssavl.networks.classifier import Classifier
-from ssavl.params import Params
-from ssavl.stages.workspace import Options, seed_everything, workspace
+from ssavl.params.stages import Params
+from ssavl.runs.workspace import Options, seed_everything, workspace
+from ssavl.storage.files import sha256
 
 BATCH = 1000
 

@@ -14,14 +14,14 @@ from ssavl.engine.device import Compute
 from ssavl.engine.run import LOG, Run, Schedule
 from ssavl.errors import UserError
 from ssavl.generators.own import save_generator
-from ssavl.inference import encoder_entries
 from ssavl.methods.clusters import embedding_phase, find_clusters
 from ssavl.methods.ssavl import DrawClustered, Networks, build_networks, gan_phases
+from ssavl.models.inference import encoder_entries
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.trunk import Trunk
-from ssavl.params import Params
-from ssavl.stages.workspace import Options, Workspace, seed_everything, workspace
+from ssavl.params.stages import Params
+from ssavl.runs.workspace import Options, Workspace, seed_everything, workspace
 
 
 def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:

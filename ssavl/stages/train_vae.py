@@ -13,9 +13,9 @@ from ssavl.generators.own import save_generator
 from ssavl.methods.ssavl import Fitting
 from ssavl.methods.vae import build_vae, vae_phases
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params import Params
-from ssavl.stages.fitting import encoder_modules, leave_encoders
-from ssavl.stages.workspace import Options, seed_everything, workspace
+from ssavl.params.stages import Params
+from ssavl.runs.fitting import encoder_modules, leave_encoders
+from ssavl.runs.workspace import Options, seed_everything, workspace
 
 
 def train_vae(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:

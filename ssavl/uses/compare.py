@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ssavl.errors import UserError
-from ssavl.files import read_json, write_bytes
 from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
-
-DISENTANGLEMENT = "disentanglement.json"  # what `ssavl evaluate disentanglement` adds to a folder
+from ssavl.runs.results import BASELINES, DISENTANGLEMENT, METRICS
+from ssavl.storage.files import read_json, write_bytes
 
 Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
@@ -103,11 +102,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
     """Model, metric and value of whatever was measured into a folder."""
-    found = [read_json(folder / name) for name in ("metrics.json", "baselines.json") if (folder / name).is_file()]
+    found = [read_json(folder / name) for name in (METRICS, BASELINES) if (folder / name).is_file()]
     if (folder / DISENTANGLEMENT).is_file():
         found.append(read_json(folder / DISENTANGLEMENT)["scores"])
     if not found:
-        raise UserError(f"{folder / 'metrics.json'} does not exist: run `ssavl evaluate --out {folder}` first")
+        raise UserError(f"{folder / METRICS} does not exist: run `ssavl evaluate --out {folder}` first")
     for models in found:
         for model, metrics in models.items():
             yield from ((model, metric, value) for metric, value in metrics.items())

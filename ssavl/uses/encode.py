@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssavl.datasets.stream import ImageStream
-from ssavl.latents import Posterior
+from ssavl.images.stream import ImageStream
+from ssavl.latents.space import Posterior
 from ssavl.model import Model
-from ssavl.tables import open_table
+from ssavl.storage.tables import open_table
 
 
 def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> dict[str, Any]:

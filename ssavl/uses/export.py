@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssavl.checkpoint import save_portable
 from ssavl.errors import UserError
-from ssavl.files import locked, write_bytes
 from ssavl.generators import own
-from ssavl.inference import KIND, InferenceModel, inference_payload, load_inference_model
-from ssavl.latents import LatentSpace
+from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
+from ssavl.models.inference import KIND, InferenceModel, inference_payload, load_inference_model
 from ssavl.networks.generator import ConvGenerator
+from ssavl.storage.checkpoint import save_portable
+from ssavl.storage.files import locked, write_bytes
 
 FORMATS = ("safetensors", "torch", "onnx")
 TOLERANCE = 1e-4  # of an image in [0, 1], of a latent in base space: other kernels, other order of sums

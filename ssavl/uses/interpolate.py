@@ -9,12 +9,12 @@ from typing import Any
 import imageio.v3 as iio
 import torch
 
-from ssavl.datasets.stream import ImageStream
 from ssavl.errors import UserError
 from ssavl.figures.animation import animation
 from ssavl.figures.grid import mosaic
-from ssavl.files import atomic
+from ssavl.images.stream import ImageStream
 from ssavl.model import Model
+from ssavl.storage.files import atomic
 
 MANY = 256  # images: a picture of more is of no use, and they are held at once
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssavl.datasets.image_writer import open_images
-from ssavl.datasets.stream import ImageStream
+from ssavl.images.stream import ImageStream
+from ssavl.images.writer import open_images
+from ssavl.inversion.refinement import Refined, Refinement
 from ssavl.metrics.reconstruction import reconstruction
 from ssavl.model import Model
-from ssavl.refinement import Refined, Refinement
-from ssavl.tables import open_table
+from ssavl.storage.tables import open_table
 
 
 def invert(

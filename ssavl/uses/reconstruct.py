@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ssavl.datasets.image_writer import open_images
-from ssavl.datasets.stream import ImageStream
+from ssavl.images.stream import ImageStream
+from ssavl.images.writer import open_images
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.model import Model
-from ssavl.tables import open_table
+from ssavl.storage.tables import open_table
 
 
 def reconstruct(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssavl.datasets.image_writer import open_images
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.generators import AnyGenerator
-from ssavl.tables import open_table
+from ssavl.images.writer import open_images
+from ssavl.storage.tables import open_table
 
 
 def sample(

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ssavl.datasets.stream import ImageStream
 from ssavl.errors import UserError
+from ssavl.images.stream import ImageStream
 from ssavl.model import Model
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.tables import open_table
+from ssavl.storage.tables import open_table
 
 REFERENCE = 1000  # generated images that a score is ranked among
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from ssavl.datasets.prepared import MANIFEST, read_prepared
-from ssavl.datasets.stream import ImageStream
 from ssavl.errors import UserError
+from ssavl.images.stream import ImageStream
 
 IMAGES = 256
 

@@ -1,0 +1,1 @@
+"""Latent spaces: blocks and their priors, posteriors, draws, and walks from point to point."""

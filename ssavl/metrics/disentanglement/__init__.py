@@ -1,0 +1,1 @@
+"""Disentanglement: how codes and the factors of images relate."""

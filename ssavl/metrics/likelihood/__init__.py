@@ -1,0 +1,1 @@
+"""Log-likelihood: surrogates, weighted bounds, and annealing between densities."""

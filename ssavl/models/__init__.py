@@ -1,0 +1,1 @@
+"""What was fitted: encoders and the classifier that judges, with their files."""

@@ -1,0 +1,1 @@
+"""What every run stands on: its folder and record, progress on fixed images, names of results."""

@@ -1,0 +1,10 @@
+"""Names of the files that measurements are kept in: who writes one and who reads it agree here."""
+
+METRICS = "metrics.json"
+BASELINES = "baselines.json"
+CONFUSION = "confusion.json"
+CALIBRATION = "calibration.json"
+DISENTANGLEMENT = "disentanglement.json"
+FIDELITY = "fidelity.json"
+LIKELIHOOD = "likelihood.json"
+TRAVERSAL = "traversal.json"

@@ -1,0 +1,123 @@
+"""What every stage stands on: locks, resume state, and the record of the run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from ssavl.engine.device import Compute, choose
+from ssavl.engine.run import Schedule
+from ssavl.storage.files import locked, scratch_folder, sha256, write_json
+from ssavl.version import __version__
+
+LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
+
+
+class Trained(Protocol):
+    """A section of the parameters that says how long and how fast."""
+
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def adam_betas(self) -> tuple[float, float]: ...
+    @property
+    def decay(self) -> int: ...
+    @property
+    def log_every(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what: none of it is part of a run's identity.
+
+    Attributes:
+        device, precision: as in :func:`ssavl.engine.device.choose`.
+        checkpoint_seconds: time between saves of the resume state.
+    """
+
+    device: str | None = None
+    precision: str | None = None
+    checkpoint_seconds: float = 60.0
+
+    def schedule(self, section: Trained, shares: Mapping[str, float] | None = None) -> Schedule:
+        """What a section asks for, with shares of its learning rate by module name."""
+        return Schedule(
+            section.iterations,
+            section.learning_rate,
+            section.adam_betas,
+            section.decay,
+            section.log_every,
+            self.checkpoint_seconds,
+            shares or {},
+        )
+
+    def compute(self) -> Compute:
+        """The device and precision. Raises ``UserError`` when this machine has them not."""
+        return choose(self.device, self.precision)
+
+
+@dataclass
+class Workspace:
+    """A stage at work.
+
+    Attributes:
+        out: the output folder, held by this process.
+        scratch: folder for the resume state; its name hashes settings and inputs, so the same command finds it again.
+        inputs: SHA-256 of every input file, by its path.
+        record: what ``run.json`` will say; stages add to it.
+    """
+
+    out: Path
+    scratch: Path
+    inputs: dict[str, str]
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def workspace(
+    stage: str, settings: Mapping[str, Any], inputs: Mapping[str, Path], out: Path, compute: Compute
+) -> Iterator[Workspace]:
+    """Hold the output folder, and on success write ``run.json`` and clear the resume state.
+
+    Args:
+        settings: every parameter that the stage reads; with the inputs' content they identify the run.
+        inputs: files by role.
+
+    Raises:
+        UserError: a missing input, or a folder that another run holds.
+    """
+    started = time.monotonic()
+    hashes = {str(path): sha256(path) for path in inputs.values()}
+    key = {"settings": settings, "inputs": list(hashes.values()), "version": __version__}
+    scratch = scratch_folder(stage, key)
+    with locked(out), locked(scratch):
+        work = Workspace(out, scratch, hashes)
+        yield work
+        versions = {"ssavl": __version__} | {name: metadata.version(name) for name in LIBRARIES}
+        record = {
+            "stage": stage,
+            "settings": settings,
+            "inputs": hashes,
+            "versions": versions,
+            **compute.describe(),
+            **work.record,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        write_json(out / "run.json", record)
+        shutil.rmtree(scratch)
+
+
+def seed_everything(seed: int, compute: Compute) -> torch.Generator:
+    """Seed torch's global generators, and return the one that latents and real images are drawn from."""
+    torch.manual_seed(seed)
+    return compute.generator(seed)

@@ -1,0 +1,1 @@
+"""Files: atomic writes and locks, checkpoints, streamed tables, the hash of weights."""
