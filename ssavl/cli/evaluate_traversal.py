@@ -44,9 +44,9 @@ def _text(result: dict[str, Any]) -> str:
     rows: dict[str, float | None] = {}
     for name, block in result["blocks"].items():
         if len(block["kept"]) <= SHOWN:
-            rows |= {f"{name} {index}": share for index, share in enumerate(block["kept"], 1)}
+            rows |= {f"{name}_{index}": share for index, share in enumerate(block["kept"])}
         rows[f"{name}, mean"] = block["mean"]
-        rows[f"{name}, worst ({name} {block['worst']['dimension']})"] = block["worst"]["kept"]
+        rows[f"{name}, worst ({block['worst']['dimension']})"] = block["worst"]["kept"]
     lines = [table({"kept": rows})] if rows else []
     for name, values in result["categories"].items():
         held = ", ".join(f"{v['value']}: {v['class']} ({v['share']:.0%})" for v in values)
