@@ -19,7 +19,7 @@ def snapshot() -> dict[str, bytes]:
 
 CASES = {
     "misspelt parameter": (["train-gan", "--set", "train-gan.iteratons=5"], "did you mean 'iterations'?"),
-    "value out of range": (["fit-encoders", "--beta", "-1"], "greater than or equal to 0"),
+    "value out of range": (["fit-encoders", "--set", "beta=-1"], "greater than or equal to 0"),
     "missing parameter file": (["evaluate", "--params", "nowhere.yaml"], "nowhere.yaml does not exist"),
     "missing data": (["train-gan", "--data", "nowhere"], "run `ssavl prepare-data` first"),
     "missing image folder": (["prepare-data", "--root", "nowhere"], "data folder nowhere does not exist"),

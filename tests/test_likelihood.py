@@ -265,8 +265,8 @@ def test_a_learned_sigma_says_where_it_is_from(data: Path) -> None:
     [
         (["--sigma-from", "generated"], "no sigma to learn"),
         (["--data", "nowhere"], "nowhere does not exist"),
-        (["--split", "train set"], "split"),
-        (["--images", "0"], "images = 0"),
+        (["--set", "evaluate-likelihood.split=train set"], "split"),
+        (["--set", "evaluate-likelihood.images=0"], "images = 0"),
     ],
 )
 def test_what_cannot_be_bounded_is_refused(data: Path, arguments: list[str], message: str) -> None:

@@ -225,7 +225,7 @@ def test_every_figure_is_drawn_and_holds_images(data: Path) -> None:
     assert result.exit_code == 0, result.output
     files = [Path(name) for name in json.loads(result.stdout)["figures"]]
     stems = {path.stem for path in files}
-    assert {"samples", "categories", "traversal-code-1", "traversal-code-2"} <= stems
+    assert {"samples", "categories", "traversal-code_0", "traversal-code_1"} <= stems
     assert {"reconstructions", "interpolation", "curves-fit", "curves-gan"} <= stems
     for path in files:
         picture = iio.imread(path)

@@ -55,9 +55,9 @@ def test_a_latent_that_sets_the_class_is_found_and_every_other_keeps_it(index: i
         if name == block:
             expected[:, dimension] = 0.5  # half of a symmetric walk is on the other side
         assert own.equal(expected), name
-    summary = kept_summary(shares[block])
+    summary = kept_summary(block, shares[block])
     dim = shares[block].shape[1]
-    assert summary["worst"] == {"dimension": dimension + 1, "kept": 0.5}
+    assert summary["worst"] == {"dimension": f"{block}_{dimension}", "kept": 0.5}
     assert summary["mean"] == pytest.approx(1 - 0.5 / dim)
 
 
@@ -99,7 +99,8 @@ def test_the_command_measures_every_dimension_and_says_who_judged(data: Path) ->
     again = invoke("evaluate", "traversal", *arguments, "--set", "evaluate-traversal.batch_size=9", "--json")
     assert json.loads(again.stdout) == found
     text = invoke("evaluate", "traversal", *arguments, *tiny_overrides()).stdout
-    assert "code 2" in text
+    assert "code_1 " in text
+    assert f"noise, worst ({found['blocks']['noise']['worst']['dimension']})" in text
     assert "noise, mean" in text
     other = invoke("evaluate", "traversal", *arguments, "--seed", "9", "--out", "other", *tiny_overrides())
     assert other.exit_code == 0

@@ -8,24 +8,19 @@ from typing import Any
 
 import click
 
-from ssavl.cli.compare import compare
-from ssavl.cli.encode import encode
 from ssavl.cli.evaluate import evaluate
-from ssavl.cli.export import export
-from ssavl.cli.fit_encoders import fit_encoders
-from ssavl.cli.inspect import inspect
-from ssavl.cli.interpolate import interpolate
-from ssavl.cli.invert import invert
-from ssavl.cli.metrics import metrics
-from ssavl.cli.prepare_data import prepare_data
-from ssavl.cli.reconstruct import reconstruct
+from ssavl.cli.generator import decode, inspect, sample
+from ssavl.cli.images import encode, export, interpolate, invert, reconstruct, score
+from ssavl.cli.pipeline import (
+    fit_encoders,
+    prepare_data,
+    retrain_r,
+    train_extractor,
+    train_gan,
+    train_vae,
+)
 from ssavl.cli.render import render, render_figures
-from ssavl.cli.retrain_r import retrain_r
-from ssavl.cli.sample import decode, sample
-from ssavl.cli.score import score
-from ssavl.cli.train_extractor import train_extractor
-from ssavl.cli.train_gan import train_gan
-from ssavl.cli.train_vae import train_vae
+from ssavl.cli.results import compare, metrics
 from ssavl.errors import Interrupted, UserError
 from ssavl.version import __version__
 
@@ -49,32 +44,39 @@ class Main(click.Group):
             if error.errno is None:
                 raise
             where = f"{error.filename}: " if error.filename else ""
-            hint = "; free space or choose another --out" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            hint = "; free space or choose another --out" if full else ""
             _fail(f"{where}{error.strerror}{hint}", 1)
 
 
 def _fail(message: str, status: int) -> None:
-    """One line on stderr, whatever names a stranger's file put into the message: no line breaks, no escape codes."""
+    """One line on stderr: no breaks, no escape codes, whatever a stranger's file put into it."""
     plain = "".join(c if c.isprintable() else " " for c in message)
     line = plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
     click.echo(f"Error: {line}", err=True)
     sys.exit(status)
 
 
-@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Main,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="ssavl")
 def main() -> None:
     """Learn the encoder that a GAN never had, without one real image.
 
-    The first six commands are the stages of the pipeline (`dvc repro` runs them all); the others use what it leaves, or
-    anyone's generator. Parameters come from params.yaml; --set and the options of a command override it.
+    The first six commands are the stages of the pipeline (`dvc repro` runs them all); the others
+    use what it leaves, or anyone's generator. Parameters come from params.yaml; --set and the
+    options of a command override it.
     """
 
 
 PIPELINE = (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures)
 BASELINES = (train_vae,)
 JUDGES = (train_extractor,)
-USES = (inspect, encode, reconstruct, invert, interpolate, score, sample, decode, export, render, metrics, compare)
+GENERATOR = (inspect, sample, decode)
+IMAGES = (encode, reconstruct, invert, interpolate, score, export)
+RESULTS = (render, metrics, compare)
 
-for command in (*PIPELINE, *BASELINES, *JUDGES, *USES):
+for command in (*PIPELINE, *BASELINES, *JUDGES, *GENERATOR, *IMAGES, *RESULTS):
     main.add_command(command)

@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from ssavl.cli.parameter import Command, overrides, parameter
 
 if TYPE_CHECKING:
     from ssavl.params.stages import Params
     from ssavl.runs.fitting import ReadImages
     from ssavl.runs.workspace import Options
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 PATH = click.Path(path_type=Path)
+COUNT = click.IntRange(1)
 DEFAULT_PARAMS = Path("params.yaml")
 
 
@@ -27,20 +28,23 @@ class Common:
     """The values of the shared options."""
 
     params: Path | None
-    overrides: tuple[str, ...]
-    seed: int | None
+    assignments: tuple[str, ...]
     as_json: bool
     dry_run: bool
     device: str | None = None
     precision: str | None = None
     checkpoint_seconds: float = 60.0
 
-    def load(self, flags: Mapping[str, Any] | None = None) -> Params:
-        """Validated parameters: flags over ``--set`` over the file (``params.yaml``, if there is one) over defaults."""
+    def load(self) -> Params:
+        """Validated parameters.
+
+        An option of the command goes before ``--set``, that before the file (``params.yaml``, if
+        there is one), that before the defaults.
+        """
         from ssavl.params.file import load_params
 
         path = self.params or (DEFAULT_PARAMS if DEFAULT_PARAMS.is_file() else None)
-        return load_params(path, self.overrides, {"seed": self.seed, **(flags or {})})
+        return load_params(path, self.assignments, overrides())
 
     def options(self) -> Options:
         """How to run."""
@@ -48,11 +52,12 @@ class Common:
 
         return Options(self.device, self.precision, self.checkpoint_seconds)
 
-    def stops_here(self, stage: str, settings: Mapping[str, Any], paths: Mapping[str, Any]) -> bool:
+    def stops_here(self, what: str, settings: Mapping[str, Any], paths: Mapping[str, Any]) -> bool:
         """Under ``--dry-run``, say what would run with which parameters, and return True."""
         if not self.dry_run:
             return False
-        plan = {"would run": stage, "parameters": settings, "paths": {k: _text(v) for k, v in paths.items()}}
+        named = {name: _plain(value) for name, value in paths.items()}
+        plan = {"would run": what, "parameters": settings, "paths": named}
         if self.as_json:
             click.echo(json.dumps(plan, indent=2))
         else:
@@ -66,6 +71,69 @@ class Common:
         click.echo(json.dumps(result, indent=2) if self.as_json else text)
 
 
+def _plain(value: Any) -> str | list[str] | None:
+    """A path, several, or none, as text."""
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple)):
+        return [str(one) for one in value]
+    return str(value)
+
+
+PARAMETERS = (
+    click.option(
+        "--params",
+        type=PATH,
+        show_default="params.yaml, if there is one",
+        help="Parameter file.",
+    ),
+    click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Parameter to set, over the file's value; may be repeated.",
+    ),
+    parameter("seed", 0, click.IntRange(0, 2**31 - 1), "Seed of everything random."),
+)
+COMPUTES = (
+    click.option(
+        "--device",
+        metavar="DEVICE",
+        show_default="SSAVL_DEVICE, else auto",
+        help="Device to compute on: auto, cpu, cuda, cuda:1, mps, ...",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32", "bf16"]),
+        show_default="SSAVL_PRECISION, else auto",
+        help="Precision that networks compute in.",
+    ),
+)
+TRAINS = (
+    click.option(
+        "--checkpoint-seconds",
+        type=click.FloatRange(0),
+        default=60.0,
+        show_default=True,
+        help="Seconds between saves of the state that a stopped run resumes from.",
+    ),
+)
+PRINTS = (
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print the result as JSON, and nothing else on stdout.",
+    ),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Check the parameters, say what would run, write nothing.",
+    ),
+)
+
+
 def common(*, computes: bool = True, trains: bool = False) -> Callable[[Command], Command]:
     """Give a command the shared options; it receives them as one :class:`Common`, ``shared``.
 
@@ -73,48 +141,24 @@ def common(*, computes: bool = True, trains: bool = False) -> Callable[[Command]
         computes: whether it runs networks, so that device and precision make sense.
         trains: whether it can be resumed.
     """
-    decorators = [
-        click.option("--params", type=PATH, help="Parameter file.  [default: params.yaml, if there is one]"),
-        click.option(
-            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a parameter; may be repeated."
-        ),
-        click.option("--seed", type=click.IntRange(0), help="Override the seed."),
-    ]
-    if computes:
-        decorators += [
-            click.option("--device", help="auto, cpu, cuda, cuda:1, mps.  [env: SSAVL_DEVICE; default: auto]"),
-            click.option("--precision", help="auto, float32, bf16.  [env: SSAVL_PRECISION; default: auto]"),
-        ]
-    if trains:
-        decorators.append(
-            click.option(
-                "--checkpoint-seconds",
-                type=click.FloatRange(0),
-                default=60.0,
-                show_default=True,
-                help="Time between saves of the resume state.",
-            )
-        )
-    decorators += [
-        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else on stdout."),
-        click.option("--dry-run", is_flag=True, help="Check the parameters, say what would run, write nothing."),
-    ]
-
-    return gathered(Common, "shared", decorators)
+    optional = (*(COMPUTES if computes else ()), *(TRAINS if trains else ()))
+    return gathered(Common, "shared", (*PARAMETERS, *optional, *PRINTS))
 
 
 def gathered(
     into: type[Any], argument: str, decorators: Sequence[Callable[[Any], Any]]
 ) -> Callable[[Command], Command]:
-    """Give a command some options; it receives them as one ``into`` dataclass in the keyword ``argument``."""
+    """Give a command some options; it receives them as one ``into`` dataclass, ``argument``."""
 
     def decorate(function: Command) -> Command:
         def wrapper(**values: Any) -> Any:
-            taken = {field.name: values.pop(field.name) for field in fields(into) if field.name in values}
+            names = [field.name for field in fields(into) if field.name in values]
+            taken = {name: values.pop(name) for name in names}
             return function(**{argument: into(**taken)}, **values)
 
         wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-        wrapper.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
+        options = list(getattr(function, "__click_params__", []))
+        wrapper.__click_params__ = options  # type: ignore[attr-defined]
         for decorator in reversed(decorators):
             wrapper = decorator(wrapper)
         return wrapper  # type: ignore[return-value]
@@ -124,33 +168,52 @@ def gathered(
 
 def out_option(default: str) -> Callable[[Command], Command]:
     """``--out``: the folder that the command writes."""
-    return click.option("--out", type=PATH, default=default, show_default=True, help="Folder to write.")
+    text = "Folder to write."
+    return click.option("--out", type=PATH, default=default, show_default=True, help=text)
+
+
+def target_option(text: str) -> Callable[[Command], Command]:
+    """``-o``: what the command writes, which has no usual place."""
+    return click.option("-o", "--out", type=PATH, required=True, help=text)
 
 
 def encoders_option(text: str) -> Callable[[Command], Command]:
     """``--encoders``: any number of models, by default what the pipeline left."""
     return click.option(
-        "--encoders", type=PATH, multiple=True, default=("data/encoders", "data/encoders-r"), show_default=True,
+        "--encoders",
+        type=PATH,
+        multiple=True,
+        default=("data/encoders", "data/encoders-r"),
+        show_default=True,
         help=text,
-    )  # fmt: skip
+    )
 
 
-def data_option(default: str | None = "data/prepared") -> Callable[[Command], Command]:
+def data_option(function: Command) -> Command:
     """``--data``: prepared images."""
-    return click.option("--data", type=PATH, default=default, show_default=True, help="Folder of prepared images.")
+    return click.option(
+        "--data",
+        type=PATH,
+        default="data/prepared",
+        show_default=True,
+        help="Folder of prepared images.",
+    )(function)
 
 
 def watch_option(function: Command) -> Command:
     """``--watch``: images whose error and bounds a fit logs."""
     return click.option(
-        "--watch", type=PATH, multiple=True,
-        help="Images for the log alone (columns watched/...), as `encode` takes them, or prepared data, of which it "
-        "is the validation or test split. No gradient sees them. May be repeated.",
-    )(function)  # fmt: skip
+        "--watch",
+        type=PATH,
+        multiple=True,
+        help="Images that the log reports on (columns watched/...) and no gradient sees: files, "
+        "folders and arrays as `encode` takes them, or prepared data, of which it is the "
+        "validation split, else the test split; may be repeated.",
+    )(function)
 
 
 def reader_of(watch: Sequence[Path]) -> ReadImages | None:
-    """What a stage reads them with; it is handed one, because fitting must not reach real data by itself."""
+    """What a stage reads them with; it is handed one, as fitting must not reach real data."""
     if not watch:
         return None
     from ssavl.uses.watch import watched_images
@@ -158,18 +221,12 @@ def reader_of(watch: Sequence[Path]) -> ReadImages | None:
     return partial(watched_images, watch)
 
 
-def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> str:
-    """Metrics as text: one line per metric, one column per model."""
-    names = list(dict.fromkeys(key for row in rows.values() for key in row))
-    width = max([len(name) for name in names] + [6])
-    columns = {model: max(len(model), 9) for model in rows}
-    lines = [" " * width + "".join(f"  {model:>{size}}" for model, size in columns.items())]
-    for name in names:
-        cells = (rows[model].get(name) for model in rows)
-        texts = ("-" if value is None else f"{value:.{digits}f}" for value in cells)
-        lines.append(f"{name:<{width}}" + "".join(f"  {t:>{s}}" for t, s in zip(texts, columns.values(), strict=True)))
-    return "\n".join(lines)
+class DefaultGroup(click.Group):
+    """A group that runs its first command where none is named."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else [next(iter(self.commands)), *args])
 
-def _text(value: Any) -> Any:
-    return [str(v) for v in value] if isinstance(value, (list, tuple)) else None if value is None else str(value)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)

@@ -1,106 +1,158 @@
-"""``ssavl render`` and the stage ``ssavl render-figures``."""
+"""``ssavl render``, and ``ssavl render-figures``, the stage of the pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from ssavl.cli.default_group import DefaultGroup
-from ssavl.cli.gan import GanFlags, gan_options
-from ssavl.cli.options import PATH, Common, common, out_option
-from ssavl.cli.render_comparison import comparison
+from ssavl.cli.options import PATH, Common, DefaultGroup, common, gathered, out_option
+from ssavl.cli.parameter import Command, parameter
+from ssavl.cli.subject import GanFlags, gan_options
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-# As in ssavl.params.stages.FIGURES, which importing would cost --help a tenth of a second; a test compares the two.
-FIGURES = ("samples", "categories", "traversal", "reconstructions", "interpolation", "curves", "calibration")
+# As in ssavl.params, which importing would cost --help a tenth of a second; a test compares.
+FIGURES = (
+    "samples",
+    "categories",
+    "traversal",
+    "reconstructions",
+    "interpolation",
+    "curves",
+    "calibration",
+)
 ENCODERS = (Path("data/encoders"), Path("data/encoders-r"))
 DATA = Path("data/prepared")
 
 
-def _inputs(function: Command) -> Command:
-    for decorator in (
-        out_option("data/figures"),
-        click.option("--data", type=PATH, help="Folder of prepared images.  [default: data/prepared, if there is one]"),
-        click.option(
-            "--encoders", type=PATH, multiple=True,
-            help="Encoders, a row or curve each; may be repeated.  [default: data/encoders, data/encoders-r, if there]",
-        ),
+@dataclass(frozen=True)
+class Inputs:
+    """What figures are drawn from, and where they go."""
+
+    gan: GanFlags
+    encoders: tuple[Path, ...]
+    data: Path | None
+    out: Path
+
+    def found(self) -> tuple[tuple[Path, ...], Path | None]:
+        """Encoders and data: those named, else those that are there.
+
+        Someone else's generator brings its own, or none.
+        """
+        if self.gan.gan is not None:
+            return self.encoders, self.data
+        encoders = self.encoders or tuple(path for path in ENCODERS if path.is_dir())
+        return encoders, self.data or (DATA if DATA.is_dir() else None)
+
+
+def inputs_options(function: Command) -> Command:
+    """Give a command the options; it receives them as one :class:`Inputs`, ``inputs``."""
+    decorators = (
         gan_options,
-    ):  # fmt: skip
-        function = decorator(function)
-    return function
+        click.option(
+            "--encoders",
+            type=PATH,
+            multiple=True,
+            show_default="data/encoders, data/encoders-r, if there and without --gan",
+            help="Encoders to draw, a row or curve each; may be repeated.",
+        ),
+        click.option(
+            "--data",
+            type=PATH,
+            show_default="data/prepared, if there and without --gan",
+            help="Folder of prepared images.",
+        ),
+        out_option("data/figures"),
+    )
+    return gathered(Inputs, "inputs", decorators)(function)
 
 
 @click.command("render-figures")
-@_inputs
+@inputs_options
 @common()
-def render_figures(shared: Common, gan: GanFlags, encoders: tuple[Path, ...], data: Path | None, out: Path) -> None:
+def render_figures(shared: Common, inputs: Inputs) -> None:
     """Draw every figure that the parameters name."""
-    _render(shared, None, gan, encoders, data, out, {}, ("code",))
+    _render(shared, inputs, shared.load().render_figures.figures, "code")
 
 
 @click.group(cls=DefaultGroup)
 def render() -> None:
     """Draw a figure, or all, from any bundle by path.
 
-    `ssavl render FIGURE OPTIONS` is `ssavl render bundle FIGURE OPTIONS`; `comparison` draws a table of `compare`.
+    `ssavl render FIGURE OPTIONS` is `ssavl render bundle FIGURE OPTIONS`; `comparison` draws a
+    table of `compare`.
     """
 
 
 @click.command("bundle")
 @click.argument("figure", type=click.Choice([*FIGURES, "all"]))
-@_inputs
+@inputs_options
 @click.option(
-    "--block", type=click.Choice(["code", "noise"]), default="code", show_default=True, help="Of a traversal."
+    "--block",
+    type=click.Choice(["code", "noise"]),
+    default="code",
+    show_default=True,
+    help="Block of latents that a traversal walks along.",
 )
-@click.option("--columns", type=int, help="Images per row.")
-@click.option("--gif", is_flag=True, default=None, help="Animate traversals and interpolations as well.")
+@parameter("render-figures.columns", 10, click.IntRange(2, 100), "Images per row.")
+@parameter(
+    "render-figures.gif",
+    False,
+    bool,
+    "Animate traversals and interpolations as well.",
+    is_flag=True,
+    default=None,
+)
 @common()
-def bundle(
-    shared: Common,
-    figure: str,
-    gan: GanFlags,
-    encoders: tuple[Path, ...],
-    data: Path | None,
-    out: Path,
-    block: str,
-    columns: int | None,
-    gif: bool | None,
-) -> None:
+def bundle(shared: Common, inputs: Inputs, figure: str, block: str) -> None:
     """Draw a figure, or all, from a generator, its encoders and images (the default)."""
-    figures = list(FIGURES) if figure == "all" else [figure]
-    flags = {"render-figures.columns": columns, "render-figures.gif": gif}
-    _render(shared, figures, gan, encoders, data, out, flags, (block,))
+    _render(shared, inputs, FIGURES if figure == "all" else [figure], block)
 
 
-def _render(
-    shared: Common,
-    figures: list[str] | None,
-    gan: GanFlags,
-    encoders: tuple[Path, ...],
-    data: Path | None,
-    out: Path,
-    flags: dict[str, Any],
-    blocks: tuple[str, ...],
-) -> None:
-    params = shared.load(flags)
-    source = gan.source(params.gan_ckpt)
-    wanted = figures or list(params.render_figures.figures)
-    if gan.gan is None:  # someone else's generator brings its own encoders and images, or none
-        encoders = encoders or tuple(path for path in ENCODERS if path.is_dir())
-        data = data or (DATA if DATA.is_dir() else None)
-    paths = {"gan": source.spec, "encoders": encoders, "data": data, "out": out}
-    settings = {"figures": wanted, **params.render_figures.model_dump(mode="json", exclude={"figures"})}
+def _render(shared: Common, inputs: Inputs, figures: Sequence[str], block: str) -> None:
+    params = shared.load()
+    source = inputs.gan.source(params.gan_ckpt)
+    encoders, data = inputs.found()
+    style = params.render_figures.model_dump(mode="json", exclude={"figures"})
+    settings = {"figures": list(figures), **style}
+    paths = {"gan": source.spec, "encoders": encoders, "data": data, "out": inputs.out}
     if shared.stops_here("render-figures", settings, paths):
         return
     from ssavl.stages.render_figures import render as stage
 
-    files = [str(p) for p in stage(params, wanted, source, encoders, data, out, shared.options(), blocks)]
+    options = shared.options()
+    written = stage(params, figures, source, encoders, data, inputs.out, options, (block,))
+    files = [str(path) for path in written]
     shared.report({"figures": files}, "\n".join(files))
+
+
+@click.command("comparison")
+@click.argument("summary", type=PATH)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    show_default="every metric that all rows have",
+    help="Metric to draw a panel of; may be repeated.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default="comparison.png",
+    show_default=True,
+    help="PNG file to write.",
+)
+def comparison(summary: Path, metrics: tuple[str, ...], out: Path) -> None:
+    """Draw what `compare -o SUMMARY.json` wrote: each row's mean, its 95 % interval over runs.
+
+    Nothing but SUMMARY is read: neither generator nor encoders.
+    """
+    from ssavl.uses.render_comparison import render_comparison
+
+    click.echo(render_comparison(summary, metrics, out))
 
 
 for command in (bundle, comparison):

@@ -50,7 +50,7 @@ def evaluate_traversal(params: Params, gan: Source, extractor: Path, out: Path, 
         "samples": n,
         "steps": settings.steps,
         "seed": params.seed,
-        "blocks": {name: kept_summary(torch.cat(found)) for name, found in parts.items()},
+        "blocks": {name: kept_summary(name, torch.cat(found)) for name, found in parts.items()},
         "categories": {name: contents(table, judge.classes) for name, table in counts.items()},
     }
     with locked(out):

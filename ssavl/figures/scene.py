@@ -110,10 +110,9 @@ def traversal(scene: Scene) -> Iterator[Drawing]:
             for dimension in range(block.dim):
                 start, labels = _one_row_per_category(scene)
                 walked = walks.traverse(start, space, block, dimension, scene.columns)
-                title = f"{block.name} {dimension + 1}; the rest fixed along a row"
-                x_label = f"{block.name} {dimension + 1}, {limit}"
-                stem = f"traversal-{block.name}-{dimension + 1}"
-                yield stem, image_grid(scene.decode(walked), title, labels, x_label)
+                name = f"{block.name}_{dimension}"
+                stem, title = f"traversal-{name}", f"{name}; the rest fixed along a row"
+                yield stem, image_grid(scene.decode(walked), title, labels, f"{name}, {limit}")
                 if scene.gif:
                     smooth = scene.decode(walks.traverse(start, space, block, dimension, 2 * FRAMES_PER_SECOND))
                     yield stem, [frame[None] for frame in smooth.transpose(0, 1)]
@@ -121,7 +120,7 @@ def traversal(scene: Scene) -> Iterator[Drawing]:
             start = scene.latents(1)
             dimensions = range(min(ROWS, block.dim))
             walked = torch.cat([walks.traverse(start, space, block, d, scene.columns) for d in dimensions])
-            labels = [f"{block.name} {d + 1}" for d in dimensions]
+            labels = [f"{block.name}_{d}" for d in dimensions]
             title = f"dimensions of {block.name}, one per row; category and code fixed"
             yield f"traversal-{block.name}", image_grid(scene.decode(walked), title, labels, f"value, {limit}")
 

@@ -54,13 +54,13 @@ def classes_by_value(
     return torch.stack(counts)
 
 
-def kept_summary(shares: Tensor) -> dict[str, Any]:
-    """``kept`` per dimension over all latents ``(N, dim)``, their mean, and the worst; dimensions count from 1."""
+def kept_summary(name: str, shares: Tensor) -> dict[str, Any]:
+    """``kept`` per dimension of a block over all latents ``(N, dim)``, their mean, and the worst."""
     each = shares.double().mean(0)
     worst = int(each.argmin())
     return {
         "mean": each.mean().item(),
-        "worst": {"dimension": worst + 1, "kept": each[worst].item()},
+        "worst": {"dimension": f"{name}_{worst}", "kept": each[worst].item()},
         "kept": each.tolist(),
     }
 

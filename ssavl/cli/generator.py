@@ -1,0 +1,105 @@
+"""What needs a generator, and no encoders: ``inspect``, ``sample`` and ``decode``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ssavl.cli.options import COUNT, PATH, Common, common, target_option
+from ssavl.cli.subject import GanFlags, batch_option, gan_options
+from ssavl.errors import UserError
+
+images_option = target_option("Folder for images as PNG files, or a .npy array of them.")
+
+
+@click.command("inspect")
+@gan_options
+@click.option("--out", type=PATH, help="Folder for samples.png, a grid of generated images.")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Write what was found into a .gan.yaml beside the generator.",
+)
+@common()
+def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> None:
+    """Look at a generator before anything is fitted to it."""
+    params = shared.load()
+    source = gan.source(params.gan_ckpt)
+    if write and gan.gan is None:
+        raise UserError("--write puts a file beside the generator: name it with --gan")
+    paths = {"gan": source.spec, "out": out}
+    if shared.stops_here("inspect", {"seed": params.seed}, paths):
+        return
+    from ssavl.generators.inspection import require
+    from ssavl.uses.inspect import inspect as stage
+
+    report = stage(params, source, out, write, shared.options())
+    lines = [f"{name}: {value}" for name, value in report.facts.items()]
+    for check in report.checks:
+        if check.passed:
+            lines.append(f"ok   {check.name} ({check.seen})")
+        else:
+            lines.append(f"FAIL {check.name} ({check.seen}): {check.remedy}")
+    result = {**report.facts, "checks": [asdict(check) for check in report.checks]}
+    shared.report(result, "\n".join(lines))
+    # A network without a gradient is fit all the same: its encoders learn by latent-nll.
+    require(report.checks, source.spec, gradient=False)
+
+
+@click.command("sample")
+@click.option("-n", "--count", type=COUNT, default=64, show_default=True, help="Images to draw.")
+@images_option
+@click.option(
+    "--latents",
+    type=PATH,
+    help="Table for the latents of the images: .npz, .csv or .parquet.",
+)
+@batch_option
+@gan_options
+@common()
+def sample(
+    shared: Common,
+    gan: GanFlags,
+    count: int,
+    out: Path,
+    latents: Path | None,
+    batch_size: int,
+) -> None:
+    """Draw images from a generator."""
+    params = shared.load()
+    source = gan.source(params.gan_ckpt)
+    settings = {"seed": params.seed, "count": count, "batch_size": batch_size}
+    paths = {"gan": source.spec, "out": out, "latents": latents}
+    if shared.stops_here("sample", settings, paths):
+        return
+    from ssavl.generators import load_generator
+    from ssavl.uses.sample import sample as run
+
+    compute = shared.options().compute()
+    generator = compute.place(load_generator(source))
+    result = run(generator, count, out, latents, params.seed, batch_size, compute)
+    shared.report(result, f"{out}: {result['images']} images")
+
+
+@click.command("decode")
+@click.argument("latents", type=PATH)
+@images_option
+@batch_option
+@gan_options
+@common()
+def decode(shared: Common, gan: GanFlags, latents: Path, out: Path, batch_size: int) -> None:
+    """Images of LATENTS: an .npz of `encode`, `invert` or `sample`, or a .npy array (N, D)."""
+    params = shared.load()
+    source = gan.source(params.gan_ckpt)
+    paths = {"gan": source.spec, "latents": latents, "out": out}
+    if shared.stops_here("decode", {"batch_size": batch_size}, paths):
+        return
+    from ssavl.generators import load_generator
+    from ssavl.uses.sample import decode as run
+
+    compute = shared.options().compute()
+    generator = compute.place(load_generator(source))
+    result = run(generator, latents, out, batch_size, compute)
+    shared.report(result, f"{out}: {result['images']} images")

@@ -1,0 +1,65 @@
+"""What reads what `evaluate` wrote: ``metrics`` and ``compare``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from ssavl.cli.options import PATH
+from ssavl.errors import UserError
+
+
+@click.command("metrics")
+@click.argument("folder", type=PATH, default="data/evaluate")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+def metrics(folder: Path, as_json: bool) -> None:
+    """Print the metrics that `evaluate` left in FOLDER (data/evaluate)."""
+    from ssavl.storage.files import read_json
+
+    found = {**read_json(folder / "metrics.json"), **read_json(folder / "baselines.json")}
+    click.echo(json.dumps(found, indent=2) if as_json else table(found))
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, metavar="NAME=FOLDER...")
+@click.option("-o", "--out", type=PATH, help="Table to write: .json, .csv, .md or .tex.")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep the rows that the .json of --out already holds and these runs do not replace.",
+)
+def compare(runs: tuple[str, ...], out: Path | None, keep: bool) -> None:
+    """Many runs in one table: mean, deviation, 95 % interval and number of runs of each metric.
+
+    FOLDER is what `evaluate` wrote; runs of one NAME are seeds of one thing.
+    """
+    pairs = []
+    for text in runs:
+        name, separator, folder = text.partition("=")
+        if not separator or not name:
+            raise UserError(f"{text!r}: write it as NAME=FOLDER")
+        pairs.append((name, Path(folder)))
+    from ssavl.uses.compare import compare as run
+    from ssavl.uses.compare import markdown
+
+    click.echo(markdown(run(pairs, out, keep)), nl=False)
+
+
+def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> str:
+    """Metrics as text: one line per metric, one column per model."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    first = max(len(name) for name in [*names, " " * 6])
+    widths = {model: max(len(model), 9) for model in rows}
+    head = [f"{model:>{width}}" for model, width in widths.items()]
+    lines = ["  ".join([" " * first, *head])]
+    for name in names:
+        cells = [f"{name:<{first}}"]
+        for model, width in widths.items():
+            value = rows[model].get(name)
+            text = "-" if value is None else f"{value:.{digits}f}"
+            cells.append(f"{text:>{width}}")
+        lines.append("  ".join(cells))
+    return "\n".join(lines)
