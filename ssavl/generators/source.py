@@ -39,15 +39,19 @@ class GeneratorSource:
     def factory(self) -> tuple[str, str] | None:
         """Module (or file) and name, where the source is a factory."""
         module, separator, name = self.spec.rpartition(":")
-        return (module, name) if separator and name.isidentifier() and not Path(self.spec).exists() else None
+        if not separator or not name.isidentifier() or Path(self.spec).exists():
+            return None
+        return module, name
 
     @property
     def path(self) -> Path:
-        """The file beside which a description lies: the weights of a factory, else the file itself."""
+        """The file beside which a description lies: a factory's weights or code, else the file."""
         if self.factory is None:
             return Path(self.spec)
+        if self.weights is not None:
+            return self.weights
         module, _ = self.factory
-        return self.weights or (Path(module) if module.endswith(".py") else Path(f"{module}.py"))
+        return Path(module) if module.endswith(".py") else Path(f"{module}.py")
 
     def settings(self) -> dict[str, Any]:
         """What, beside the files' content, makes the generator what it is: for a foreign one, how it is called."""
