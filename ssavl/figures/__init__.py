@@ -1,1 +1,4 @@
-"""Figures: tensors and tables to matplotlib figures. No model is loaded and no file written here."""
+"""Figures: tensors and tables to matplotlib figures, or to the bytes of a GIF.
+
+No model is loaded and no file written here.
+"""
