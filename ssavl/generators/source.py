@@ -63,6 +63,9 @@ class GeneratorSource:
     def record(self, folder: Path, generator: Generator, weights: str) -> dict[str, Any]:
         """What encoders that are kept in ``folder`` say of the generator; :func:`from_record` reads it.
 
+        The path is relative to the encoders, so that a bundle can be moved; the hash of the weights
+        refuses another generator. Where loading runs code, only a person may say which.
+
         Args:
             generator: what this source loads.
             weights: the hash of its weights.
