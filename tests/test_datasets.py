@@ -68,8 +68,13 @@ def test_torchvision_layout_is_found_below_the_root() -> None:
     assert len(prepare(dataset="mnist", root="raw").images) == 17
 
 
-def test_fashion_is_looked_for_where_debian_puts_it() -> None:
-    assert PLACES["fashion-mnist"][0] == Path("/usr/share/datasets/fashion-mnist")
+def test_fashion_is_looked_for_where_debian_puts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    debian, torchvision = PLACES["fashion-mnist"]
+    assert debian == Path("/usr/share/datasets/fashion-mnist")
+    monkeypatch.setitem(PLACES, "fashion-mnist", (Path("debian"), torchvision))
+    images = official_files(Path("debian"), ".gz")
+    official_files(torchvision, train=3)  # the second place, which the first one goes before
+    assert np.array_equal(prepare(dataset="fashion-mnist").images[:, 0], images)
 
 
 def test_files_that_are_nowhere_are_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +124,11 @@ def test_folder_is_cropped_resized_split_and_shuffled_once() -> None:
     assert prepared.manifest["classes"] == ["across", "down", "square"]
     again = prepare(dataset="folder", root="images", image_size=32, class_folders=True, test_fraction=0.2)
     assert again.manifest["sha256"] == prepared.manifest["sha256"]
+    assert prepared.labels is not None
+    assert (np.diff(prepared.labels) < 0).any()  # not in the order of the folders
+    red, green = prepared.images[:, 0], prepared.images[:, 1]
+    # The wide one, whose middle fills the square; JPEG is not exact.
+    assert ((red > 250) & (green < 5)).all(axis=(1, 2)).sum() == 1
     assert prepare(dataset="folder", root="images", channels=1).image_shape == (1, 64, 64)
 
 

@@ -501,7 +501,11 @@ def test_encoders_on_a_table_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--codes", "c.npz"], 1, "c.npz does not exist"),
         (["--encoders", "e", "--data", "sprites"], 1, "name dsprites"),
         (["--encoders", "nowhere", "--data", "dsprites"], 1, "does not exist"),
-        (["--encoders", "e", "--data", "f.csv", "--set", "evaluate-disentanglement.roles=[]"], 1, "roles"),
+        (
+            ["--encoders", "e", "--data", "f.csv", "--set", "evaluate-disentanglement.roles=[]"],
+            1,
+            "roles = []",
+        ),
     ],
 )
 def test_requests_that_cannot_be_met(arguments: list[str], status: int, message: str) -> None:

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,10 +143,28 @@ def test_the_average_is_an_exponential_one_with_live_statistics() -> None:
 
 def test_the_log_has_one_row_per_interval_and_means() -> None:
     run = make_run(n=7)
+    seen: dict[str, list[float]] = {"second/loss": [], "first/loss": [], "first/size": []}
+
+    def watched(phase: Phase) -> Phase:
+        def loss(update: int) -> Mapping[str, Tensor]:
+            terms = phase.loss(update)
+            for name, term in terms.items():
+                seen[f"{phase.name}/{name}"].append(term.mean().item())
+            return terms
+
+        return replace(phase, loss=loss)
+
+    run.phases = [watched(phase) for phase in run.phases]
     run.train()
     log = read_log(Path("scratch/log.csv"))
-    assert log["step"] == [3, 6, 7]
-    assert set(log) == {"step", "second/loss", "first/loss", "first/size"}
+    assert log.pop("step") == [3, 6, 7]
+    assert set(log) == set(seen)
+    for column, values in seen.items():
+        repeats = len(values) // 7  # steps of the phase per iteration
+        intervals = (slice(0, 3), slice(3, 6), slice(6, 7))
+        steps = torch.tensor(values).view(7, repeats)
+        means = [steps[interval].mean().item() for interval in intervals]
+        assert log[column] == pytest.approx(means, rel=1e-5), column
 
 
 def test_frozen_holds_statistics_too_and_gives_everything_back() -> None:

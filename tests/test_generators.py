@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ssavl.generators import GeneratorSource, load_generator
+from ssavl.generators.foreign import ForeignGenerator
 from ssavl.generators.inspection import inspect
 from ssavl.models.inference import load_inference_model
 from ssavl.storage.weights import weights_hash
@@ -357,11 +359,31 @@ def test_files_that_are_no_checkpoint_say_so(content: bytes) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_factory_imports_its_neighbours() -> None:
+NEIGHBOUR = """
+from torch import nn
+
+class Made(nn.Sequential):
+    pass
+
+def make():
+    return Made(nn.Linear(7, 28 * 28), nn.Tanh(), nn.Unflatten(1, (1, 28, 28)))
+"""
+
+
+def test_a_factory_imports_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "neighbour", sys)  # so that it is forgotten afterwards
+    del sys.modules["neighbour"]
     Path("code").mkdir()
-    strangers.write_code(Path("code")).rename("code/neighbour.py")
+    Path("code/neighbour.py").write_text(NEIGHBOUR)
     Path("code/entry.py").write_text("from neighbour import make\n")
-    assert invoke("inspect", "--gan", "code/entry.py:make", "--latent-dim", "7").exit_code == 0
+    generator = load_generator(GeneratorSource("code/entry.py:make"))
+    assert isinstance(generator, ForeignGenerator)
+    maker = sys.modules[type(generator.network).__module__]
+    assert maker.__file__ is not None
+    assert Path(maker.__file__).samefile("code/neighbour.py")
+    assert generator.image_shape == (1, 28, 28)
+    assert invoke("inspect", "--gan", "code/entry.py:make").exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.pkl", "pickled-module.pt"])

@@ -265,7 +265,7 @@ def test_a_learned_sigma_says_where_it_is_from(data: Path) -> None:
     [
         (["--sigma-from", "generated"], "no sigma to learn"),
         (["--data", "nowhere"], "nowhere does not exist"),
-        (["--set", "evaluate-likelihood.split=train set"], "split"),
+        (["--set", "evaluate-likelihood.split=train set"], "split = 'train set'"),
         (["--set", "evaluate-likelihood.images=0"], "images = 0"),
     ],
 )

@@ -142,8 +142,24 @@ def test_codes_open_one_after_another(schedule: str) -> None:
 
 def test_without_codes_it_is_a_plain_wasserstein_gan() -> None:
     networks, run = make(code_dim=0, categories=0)
-    assert networks.code_encoder is None
-    run.train()
+    assert set(networks.modules()) == {"generator", "critic"}
+    critic, generator = run.phases
+    assert [(phase.name, phase.modules) for phase in run.phases] == [
+        ("critic", ("critic",)),
+        ("generator", ("generator",)),
+    ]
+    for phase in run.phases:
+        before = parameters(networks)
+        run.update(phase, 0)
+        assert changed(before, parameters(networks)) == {phase.name}
+    assert set(critic.loss(0)) == {"loss", "wasserstein"}
+    state = run.rng.get_state()
+    terms = generator.loss(0)
+    assert set(terms) == {"loss"}
+    run.rng.set_state(state)
+    latents = networks.generator.latent_space.sample(len(terms["loss"]), run.rng)
+    # Eq. 23 and nothing beside it.
+    assert torch.equal(terms["loss"], -networks.critic(networks.generator(latents)))
 
 
 def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them() -> None:

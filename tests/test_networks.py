@@ -54,14 +54,24 @@ def test_width_sets_the_channels_and_they_stop_growing() -> None:
     assert layout((1, 28, 28), 16).base == 7
 
 
-@pytest.mark.parametrize(("size", "nearest"), [(30, 28), (20, 20), (100, 96), (66, 64)])
+@pytest.mark.parametrize("base", [4, 5, 6, 7])
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_4_to_7_times_a_power_of_two_from_4_up_is_a_possible_size(base: int, depth: int) -> None:
+    size = base * 2**depth
+    found = layout((1, size, size), 2)
+    assert (found.base, len(found.channels)) == (base, depth)
+    x = ConvGenerator(SPACE, (1, size, size), 2, 8, {})(torch.zeros(2, SPACE.dim))
+    assert x.shape == (2, 1, size, size)
+
+
+@pytest.mark.parametrize(("size", "nearest"), [(14, 16), (21, 20), (30, 28), (66, 64), (100, 96)])
 def test_impossible_sizes_name_the_nearest_possible_one(size: int, nearest: int) -> None:
-    if size == nearest:
+    with pytest.raises(ValueError, match=f"images of {size} pixels .*; the nearest is {nearest}$"):
         layout((1, size, size), 2)
-        return
-    with pytest.raises(ValueError, match=f"nearest is {nearest}"):
-        layout((1, size, size), 2)
-    with pytest.raises(ValueError, match="square"):
+
+
+def test_images_that_are_no_squares_are_refused() -> None:
+    with pytest.raises(ValueError, match="images must be square, not 28 x 32"):
         layout((1, 28, 32), 2)
 
 

@@ -94,10 +94,11 @@ class OfficialDSprites(FactorGrid):
             raise UserError(f"{path} is no dSprites archive or cut short ({error}): fetch it again") from None
         if classes.ndim != 2 or classes.shape[1] != len(NAMES) or values.shape != classes.shape or not len(classes):
             raise UserError(f"{path}: latents_classes {classes.shape} and latents_values {values.shape} do not fit")
-        self.factors = tuple(
-            Factor(name, tuple(column_values[np.unique(column, return_index=True)[1]].tolist()))
-            for name, column, column_values in zip(NAMES, classes.T, values.T, strict=True)
-        )
+        factors = []
+        for name, column, column_values in zip(NAMES, classes.T, values.T, strict=True):
+            _, first_places = np.unique(column, return_index=True)  # of each class, in order
+            factors.append(Factor(name, tuple(column_values[first_places].tolist())))
+        self.factors = tuple(factors)
         if len(self) != len(classes) or not np.array_equal(self.classes(np.arange(len(classes))), classes):
             raise UserError(f"{path}: the images are not one of every combination of factors, the last one fastest")
         if self._images.shape != (len(classes), SIZE, SIZE) or self._images.dtype != np.uint8:

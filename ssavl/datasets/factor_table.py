@@ -40,12 +40,15 @@ class FactorTable(FactorImages):
         if absent is not None:
             raise UserError(f"{path} names {absent}, which does not exist: files are relative to {folder}")
         names = [name for name in rows[0] if name != FILE]
-        columns = [_parsed([row[name] for row in rows]) for name in names]
-        self.factors = tuple(Factor(name, tuple(sorted(set(c)))) for name, c in zip(names, columns, strict=True))
-        classes = [{value: place for place, value in enumerate(factor.values)} for factor in self.factors]
-        self._classes = np.stack(
-            [[own[value] for value in column] for own, column in zip(classes, columns, strict=True)], axis=1
-        ).astype(np.int64)
+        factors, classes = [], []
+        for name in names:
+            column = _parsed([row[name] for row in rows])
+            values = sorted(set(column))
+            class_of = {value: number for number, value in enumerate(values)}
+            factors.append(Factor(name, tuple(values)))
+            classes.append([class_of[value] for value in column])
+        self.factors = tuple(factors)
+        self._classes = np.stack(classes, axis=1).astype(np.int64)
         self._first: dict[tuple[int, ...], int] = {}
         for place, combination in enumerate(map(tuple, self._classes.tolist())):
             self._first.setdefault(combination, place)

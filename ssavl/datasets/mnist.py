@@ -48,10 +48,14 @@ def official(name: str, root: Path | None, size: int, channels: int) -> Source:
         UserError: files that are missing, cut, or no IDX; a download that failed.
     """
     folder = _folder(name, root)
-    images, labels = zip(*(_pair(folder, *names) for names in FILES), strict=True)
-    counts = (len(images[0]), len(images[1]))
+    train_files, test_files = FILES
+    train_images, train_labels = _pair(folder, *train_files)
+    test_images, test_labels = _pair(folder, *test_files)
+    images = np.concatenate([train_images, test_images])
+    labels = np.concatenate([train_labels, test_labels])
+    counts = (len(train_images), len(test_images))
     classes = DIGITS if name == "mnist" else GARMENTS
-    return _source(name, np.concatenate(images), np.concatenate(labels), counts, classes, size, channels)
+    return _source(name, images, labels, counts, classes, size, channels)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:

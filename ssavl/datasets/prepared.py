@@ -101,7 +101,11 @@ class Prepared:
         raise UserError(f"the data have no split '{split}', only {', '.join(counts)}")
 
     def draw(self, split: Split, n: int, rng: torch.Generator) -> Tensor:
-        """``n`` images drawn with replacement, float ``(n, C, H, W)`` in [0, 1] on the generator's device."""
+        """``n`` images, float ``(n, C, H, W)`` in [0, 1] on the generator's device.
+
+        Drawn with replacement by the run's own generator, so that a resumed run needs no position
+        of a sampler.
+        """
         span = self.span(split)
         index = torch.randint(span.start, span.stop, (n,), generator=rng, device=rng.device)
         return _floats(self.images[index.cpu().numpy()]).to(rng.device)

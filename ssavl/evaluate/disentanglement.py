@@ -52,7 +52,9 @@ def of_encoders(
     for path in encoders:
         model = load(path, device=device, precision=precision, seed=params.seed)
         name = model.inference.name
-        models[name if name not in models else str(path)] = model
+        if name in models:
+            name = str(path)
+        models[name] = model
     images = read_factor_images(data, root, next(iter(models.values())).image_shape)
     index = images.draw(settings.train + settings.test, np.random.default_rng(params.seed))
     samples = ((name, encode(model, images, index, settings)) for name, model in models.items())
@@ -73,7 +75,9 @@ def of_codes(params: Params, files: Sequence[Path], out: Path) -> dict[str, Any]
     Raises:
         UserError: a file that cannot be read, arrays that are missing or do not fit.
     """
-    samples = ((str(path) if len(files) > 1 else path.stem, _read_codes(path)) for path in files)
+    # Several files may have the same stem: then the whole path tells them apart.
+    names = [path.stem for path in files] if len(files) == 1 else [str(path) for path in files]
+    samples = ((name, _read_codes(path)) for name, path in zip(names, files, strict=True))
     return _report(params, samples, ", ".join(str(path) for path in files), out)
 
 
@@ -96,24 +100,32 @@ def encode(
     for start in tqdm(range(0, len(index), settings.batch_size), desc="encoding", disable=None, leave=False):
         posterior = model.posterior(images.take(index[start : start + settings.batch_size]))
         modes = space.split(posterior.mode)
-        parts = [
-            posterior.probabilities(block.name) if block.role == "category" else modes[block.name] for block in blocks
-        ]
+        parts = []
+        for block in blocks:
+            if block.role == "category":
+                parts.append(posterior.probabilities(block.name))
+            else:
+                parts.append(modes[block.name])
         codes.append(torch.cat(parts, dim=1).double().cpu().numpy())
         if start < KL_POINTS:
             own = _divergences(posterior)
-            divergences.append(torch.cat([own[block.name] for block in blocks], dim=1).double().cpu().numpy())
-    groups = [place * (block.role == "category") for place, block in enumerate(blocks, 1) for _ in range(block.dim)]
+            columns = torch.cat([own[block.name] for block in blocks], dim=1)
+            divergences.append(columns.double().cpu().numpy())
+    groups: list[int] = []  # of each column: its category's number, or 0
+    names: list[str] = []
+    for number, block in enumerate(blocks, start=1):
+        if block.role == "category":
+            groups += [number] * block.dim
+            names += [block.name] * block.dim
+        else:
+            groups += [0] * block.dim
+            names += [f"{block.name}_{dimension}" for dimension in range(block.dim)]
     return represent(
         np.concatenate(codes),
         images.classes(index),
         np.concatenate(divergences)[:KL_POINTS].mean(axis=0),
         np.array(groups),
-        [
-            block.name if block.role == "category" else f"{block.name}_{dimension}"
-            for block in blocks
-            for dimension in range(block.dim)
-        ],
+        names,
         [factor.name for factor in images.factors],
     )
 

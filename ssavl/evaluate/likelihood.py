@@ -77,23 +77,28 @@ def evaluate_likelihood(
     found: dict[str, tuple[Bounds, dict[str, float]]] = {}
     found[settings.split] = measure(_images(prepared, settings, compute))
     found["generated"] = measure(_drawn(generator, likelihood, settings, rng))
-    learned = settings.sigma_from if likelihood.name == "gaussian" else None
-    result = {
+    result: dict[str, Any] = {
         "likelihood": {
             "name": likelihood.name,
-            "normalised": likelihood.name == "gaussian",
-            "sigma": likelihood.sigma if likelihood.name == "gaussian" else None,
-            "sigma_from": learned,
+            "normalised": False,
+            "sigma": None,
+            "sigma_from": None,
         },
         "settings": settings.model_dump(mode="json"),
         "nats": {subject: bounds for subject, (bounds, _) in found.items()},
-        "bits_per_dimension": {
-            subject: _bits(bounds, math.prod(prepared.image_shape)) for subject, (bounds, _) in found.items()
-        }
-        if likelihood.name == "gaussian"
-        else None,
+        "bits_per_dimension": None,
         "annealing": {subject: own for subject, (_, own) in found.items()},
     }
+    if likelihood.name == "gaussian":  # the only one that is a density of grey images
+        result["likelihood"] = {
+            "name": likelihood.name,
+            "normalised": True,
+            "sigma": likelihood.sigma,
+            "sigma_from": settings.sigma_from,
+        }
+        pixels = math.prod(prepared.image_shape)
+        bits = {subject: _bits(bounds, pixels) for subject, (bounds, _) in found.items()}
+        result["bits_per_dimension"] = bits
     with locked(out):
         write_json(out / LIKELIHOOD, result)
     return result
@@ -131,9 +136,11 @@ class _Measurement:
             if not self.settings.temperatures:
                 continue
             began = time.monotonic()
-            first = next(iter(self.models.values()), None) if self.settings.start == "encoder" else None
-            with torch.no_grad():
-                start = first.posterior(x) if first is not None else None
+            start = None  # the prior
+            if self.settings.start == "encoder" and self.models:
+                first = next(iter(self.models.values()))
+                with torch.no_grad():
+                    start = first.posterior(x)
             own = annealed(x, self.generator, self.likelihood, self.annealing, self.rng, start=start, exact=latents)
             seconds += time.monotonic() - began
             acceptance.append(own.acceptance)
@@ -156,9 +163,10 @@ class _Measurement:
         found = surrogates(x, posterior, self.generator, self.likelihood, settings.posterior_samples, self.rng)
         ks = sorted(set(settings.k))
         weighted = importance_weighted(x, posterior, self.generator, self.likelihood, ks, settings.rows, self.rng)
-        return {name: own for name, own in found.items() if name.startswith("ll")} | {
-            f"iwae_{k}": own for k, own in weighted.items()
-        }
+        bounds = {name: values for name, values in found.items() if name.startswith("ll")}
+        for k, values in weighted.items():
+            bounds[f"iwae_{k}"] = values
+        return bounds
 
 
 def _images(prepared: Prepared, settings: EvaluateLikelihoodParams, compute: Compute) -> Iterator[Batch]:

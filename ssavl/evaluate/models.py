@@ -64,6 +64,7 @@ def evaluate(
         metrics[name] = {key: values.get(key) for key in KEYS} | {k: v for k, v in values.items() if k not in KEYS}
         if table is not None:
             tables[name] = table
+    # k-means has a file of its own, so that every object of metrics.json is a model of ours.
     result = {
         "metrics": metrics,
         "baselines": _baselines(settings, params.seed, prepared, generator) if with_categories else {},

@@ -1,1 +1,1 @@
-"""Figures: models, tensors and tables to matplotlib figures. No file is read but a log, and none written here."""
+"""Figures: models, tensors and tables to matplotlib figures, or to the bytes of a GIF."""

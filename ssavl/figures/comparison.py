@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ def comparison_plot(table: Mapping[str, Mapping[str, Summary]], metrics: Sequenc
         metrics: at least one, in order.
     """
     columns = min(PANELS, len(metrics))
-    lines = -(-len(metrics) // columns)
+    lines = math.ceil(len(metrics) / columns)
     margin = 0.07 * max(map(len, table))
     size = (margin + 3.4 * columns, lines * (0.9 + 0.3 * len(table)))
     figure = Figure(figsize=size, dpi=120, layout="constrained")

@@ -23,7 +23,9 @@ def fit_curves(logs: Mapping[str, Table]) -> Figure:
     Args:
         logs: the log of each model by its name; columns that a log lacks are left out.
     """
-    subjects = [name for name in IMAGES if name == "heldout" or any(f"{name}/mse" in log for log in logs.values())]
+    subjects = ["heldout"]
+    if any("watched/mse" in log for log in logs.values()):
+        subjects.append("watched")
     figure = Figure(figsize=(9, 4.2 * len(subjects)), dpi=120, layout="constrained")
     rows = figure.subplots(len(subjects), len(PANELS), squeeze=False)
     for subject, row in zip(subjects, rows, strict=True):

@@ -37,8 +37,11 @@ def build(state: State) -> nn.Sequential | None:
     for key, tensor in state.items():
         prefix, _, name = key.rpartition(".")
         groups.setdefault(prefix, {})[name] = tensor
-    by_number = sorted(groups, key=lambda prefix: [int(n) for n in re.findall(r"\d+", prefix)])
-    return _chain(list(groups.values())) or _chain([groups[prefix] for prefix in by_number])
+    network = _chain(list(groups.values()))
+    if network is None:
+        by_number = sorted(groups, key=lambda prefix: [int(n) for n in re.findall(r"\d+", prefix)])
+        network = _chain([groups[prefix] for prefix in by_number])
+    return network
 
 
 def _chain(groups: list[dict[str, Tensor]]) -> nn.Sequential | None:

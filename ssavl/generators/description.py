@@ -63,8 +63,9 @@ class Description(Section):
 
     def over(self, other: Description) -> Description:
         """This description, with gaps filled from another."""
-        said, filled = (d.model_dump(exclude_unset=True, exclude_none=True) for d in (self, other))
-        return Description.model_validate({**filled, **said})
+        said = self.model_dump(exclude_unset=True, exclude_none=True)
+        gaps = other.model_dump(exclude_unset=True, exclude_none=True)
+        return Description.model_validate({**gaps, **said})
 
 
 def description_path(source: Path) -> Path:

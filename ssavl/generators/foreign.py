@@ -49,9 +49,8 @@ class ForeignGenerator(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         low, high = self.output_range
-        return (_call(self.network, self.latent_space, latents, self.latent_shape, self.separate).float() - low) / (
-            high - low
-        )
+        x = _call(self.network, self.latent_space, latents, self.latent_shape, self.separate)
+        return (x.float() - low) / (high - low)
 
 
 def adapt(network: nn.Module, described: Description, source: str, runner: str) -> ForeignGenerator:
@@ -61,7 +60,9 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         UserError: no latent size to be found, latents that the network refuses, or something other than images.
     """
     space = described.latent_space() or _guess_space(network, described, source)
-    shapes = [tuple(described.latent_shape)] if described.latent_shape else [(space.dim,), (space.dim, 1, 1)]
+    shapes: list[tuple[int, ...]] = [(space.dim,), (space.dim, 1, 1)]
+    if described.latent_shape:
+        shapes = [tuple(described.latent_shape)]
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     latents = space.sample(PROBES, torch.Generator(device).manual_seed(0))
     failure = ""
@@ -70,7 +71,9 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
             with torch.no_grad():
                 x = _call(network, space, latents, shape, described.separate)
         except (RuntimeError, TypeError, ValueError, AssertionError, IndexError) as error:
-            failure = failure or (str(error).strip().splitlines() or [type(error).__name__])[0]
+            if not failure:  # the first shape is the likeliest: report its
+                lines = str(error).strip().splitlines() or [type(error).__name__]
+                failure = lines[0]
             continue
         if not isinstance(x, Tensor) or x.ndim != 4 or len(x) != PROBES or x.shape[1] not in (1, 3):
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__

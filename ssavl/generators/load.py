@@ -87,7 +87,9 @@ def _executable(path: Path, kind: str, source: Source) -> nn.Module:
         typed = "add --trust" if isinstance(source, GeneratorSource) else f"type --gan {path} --trust"
         raise UserError(f"{path} is {what}, whose loader can execute code: {typed} if you know where it comes from")
     try:
-        return torch.export.load(path).module() if kind == "export" else torch.jit.load(path, map_location="cpu")
+        if kind == "export":
+            return torch.export.load(path).module()
+        return torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
         raise UserError(f"{path} cannot be loaded as {what} ({_first_line(error)})") from None
 
@@ -116,16 +118,19 @@ def _states(path: Path, payload: Any, key: str | None) -> dict[str, dcgan.State]
     found = dict(dcgan.states(payload))
     if key is not None:
         if key not in found:
-            raise UserError(
-                f"{path} has no weights under --key {key}: there are {', '.join(map(repr, found)) or 'none'}"
-            )
+            known = ", ".join(map(repr, found)) or "none"
+            raise UserError(f"{path} has no weights under --key {key}: there are {known}")
         found = {key: found[key]}
     return found
 
 
 def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
     found = _states(path, payload, key)
-    fitting = {name: network for name, state in found.items() if (network := dcgan.build(state)) is not None}
+    fitting = {}
+    for name, state in found.items():
+        network = dcgan.build(state)
+        if network is not None:
+            fitting[name] = network
     if not fitting:
         raise UserError(f"{path} holds weights of no DCGAN-shaped generator, and weights alone say no more: {WAY_OUT}")
     if len(fitting) > 1:
@@ -186,4 +191,5 @@ def _still(network: nn.Module) -> nn.Module:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:120]

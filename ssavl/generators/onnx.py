@@ -33,8 +33,9 @@ class Session(nn.Module):
         options.intra_op_num_threads = torch.get_num_threads()
         self.session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
         self.inputs = self.session.get_inputs()
-        first = self.inputs[0].shape[0] if self.inputs[0].shape else None
-        self.batch = first if isinstance(first, int) else None
+        shape = self.inputs[0].shape
+        fixed = bool(shape) and isinstance(shape[0], int)  # an open batch size is a name
+        self.batch: int | None = shape[0] if fixed else None
         # In the state, so that the hash of the weights tells one graph from another.
         self.register_buffer("content", torch.tensor(list(bytes.fromhex(sha256(path))), dtype=torch.uint8))
 
@@ -114,4 +115,5 @@ def _differs(network: nn.Module, session: Session) -> str:
 
 
 def _short(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:80]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:80]

@@ -88,11 +88,13 @@ class GeneratorSource:
 
     @property
     def path(self) -> Path:
-        """The file beside which a description lies: the weights of a factory, else the file itself."""
+        """The file beside which a description lies: a factory's weights or code, else the file."""
         if self.factory is None:
             return Path(self.spec)
+        if self.weights is not None:
+            return self.weights
         module, _ = self.factory
-        return self.weights or (Path(module) if module.endswith(".py") else Path(f"{module}.py"))
+        return Path(module) if module.endswith(".py") else Path(f"{module}.py")
 
     @property
     def runs_code(self) -> bool:

@@ -95,7 +95,8 @@ class ImageStream:
             try:
                 image = decode(entry, self.size, self.channels)
             except UNREADABLE as error:
-                self.unreadable[str(entry)] = (str(error).splitlines() or [type(error).__name__])[0][:200]
+                lines = str(error).splitlines() or [type(error).__name__]
+                self.unreadable[str(entry)] = lines[0][:200]
                 continue
             yield str(entry), torch.from_numpy(np.array(image)).float() / 255
 
@@ -104,8 +105,8 @@ class ImageStream:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{path} cannot be read as an array ({str(error)[:120]})") from None
-        kind = array.dtype == np.uint8 or array.dtype.kind == "f"
-        if not kind or not len(array) or self._channels_of(array) not in (1, 3):
+        of_pixels = array.dtype == np.uint8 or array.dtype.kind == "f"
+        if not of_pixels or not len(array) or self._channels_of(array) not in (1, 3):
             raise UserError(
                 f"{path} holds {array.dtype} {array.shape}, not images: (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 "
                 "or 3 channels, uint8 or floats in [0, 1]"
@@ -113,9 +114,13 @@ class ImageStream:
         return array
 
     def _channels_of(self, array: NDArray[Any]) -> int:
+        """0 where the array has not the dimensions of images."""
         if array.ndim == 3:
             return 1
-        return (array.shape[1] if array.shape[1] in (1, 3) else array.shape[3]) if array.ndim == 4 else 0
+        if array.ndim != 4:
+            return 0
+        channels_first = array.shape[1] in (1, 3)
+        return array.shape[1] if channels_first else array.shape[3]
 
     def _float(self, path: Path, image: NDArray[Any]) -> Tensor:
         if image.ndim == 2:

@@ -1,5 +1,6 @@
-r"""L-BFGS for a batch of independent problems (Liu & Nocedal 1989), which ``torch.optim.LBFGS`` takes for one.
+r"""L-BFGS for a batch of independent problems (Liu & Nocedal 1989).
 
+It is our own because ``torch.optim.LBFGS`` takes a batch for one problem with one step length.
 Each row has its own curvature pairs, its own step length and its own line search. One evaluation serves all rows:
 where a trial is good enough (Armijo) the row moves on to its next direction, elsewhere it tries a shorter step. So no
 row waits for another, and its path does not depend on its neighbours.

@@ -2,8 +2,9 @@ r"""Inversion by optimisation: from a start, down the reconstruction error, with
 
 .. math:: \min_u \; \lVert x - G(t(u)) \rVert^2 + \tfrac \lambda 2 \lVert u \rVert^2,
 
-u in base space, where every prior is N(0, I), and t the map onto the prior. An encoder's posterior sets the scale:
-steps are taken in units of its deviations, so that dimensions which the image tells move little and the others freely.
+u in base space, where every prior is N(0, I), and t the map onto the prior. An encoder's posterior
+sets the scale, which nothing else can give: steps are taken in units of its deviations, so that
+dimensions which the image tells move little and the others freely.
 A category has no gradient. It stays as the start has it, or (``relax``) is a point of the simplex for the first half of
 the steps (softmax of free logits), then its likeliest value, so that the result is always a point of the latent space.
 The best such point so far is kept, the start among them.

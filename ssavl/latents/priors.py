@@ -2,8 +2,9 @@ r"""Priors of a latent space's blocks, each the image of a Gaussian.
 
 Every block but a category is the image of a Gaussian *base variable* :math:`u \sim \mathcal N(0, I)`: the identity
 for a normal prior, :math:`\mathrm{erf}(u / \sqrt 2)` for a uniform one, :math:`\Phi^{-1}` of a squeezed :math:`\Phi(u)`
-for a truncated one, :math:`\sqrt n\, u / \lVert u \rVert` for a sphere. Posteriors are Gaussian in base space, so every
-divergence from the prior is closed-form whatever the prior.
+for a truncated one, :math:`\sqrt n\, u / \lVert u \rVert` for a sphere. Posteriors are Gaussian in
+base space, or categories, so every divergence from the prior is closed-form whatever the prior,
+and a new prior is one more map (``from_base``, ``to_base``).
 """
 
 from __future__ import annotations

@@ -7,9 +7,19 @@ r"""Categories of real images before any image is generated, without labels.
    the spectrum of the neighbours' graph (:mod:`ssavl.methods.neighbours`). k-means draws its borders halfway between
    centres; this moves them to where images are few. One step only, so that no category can drift away from k-means.
 
-``train-gan`` then lets the code encoder learn these categories from real images while the generator learns to draw
-them: which images share a category, which Eq. 24 alone leaves to chance, is settled before generator and encoder can
-lock each other in. It is not in Ye & Bors 2024: 0 iterations are the paper.
+``train-gan`` then lets the code encoder learn these categories from real images while the generator
+learns to draw them. Eq. 24 alone leaves to chance which images share a category. Two categories
+that share two digits are then a local optimum of generator and encoder together: neither of them
+gains by changing alone. Clusters of real images have no generator to wait for, so they are found
+before it, and stay as they are. It is not in Ye & Bors 2024: 0 iterations are the paper.
+
+The invariances of the embedding are wider than those of the category. Wide ones, with a smooth
+warp, make clusters of classes rather than of slants; narrow ones read finer once the clusters
+stand.
+
+The embedding is trained by the same loop as everything else, and resumed from the folder
+``embedding`` beside the GAN's resume state. k-means and the spectrum are deterministic, and are
+computed again on resume.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Generator, code encoder and noise encoder learn together from real images, by th
 
 .. math:: \mathbb E_q [\log p(x \mid d, c, z)] - \beta \, KL(q(d, c, z \mid x) \Vert p(d, c, z))
 
-(Ye & Bors 2024, Eq. 18), which is therefore its phase too; what differs is who learns, and from what.
+(Ye & Bors 2024, Eq. 18). A VAE is this bound with the generator among the modules that learn, so it
+needs no loss of its own, and its phase is that of SS-AVL-R.
 """
 
 from __future__ import annotations

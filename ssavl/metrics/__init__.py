@@ -1,1 +1,1 @@
-"""Metrics: tensors and arrays in, plain numbers out."""
+"""Metrics: tensors and arrays in, numbers out, one per image or one for all."""

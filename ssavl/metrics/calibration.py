@@ -84,7 +84,7 @@ def ranks(posterior: Posterior, latents: Tensor, rng: torch.Generator) -> dict[s
             continue
         probabilities = posterior.probabilities(block.name)
         own = (probabilities * truth[block.name]).sum(-1, keepdim=True)
-        likelier = (probabilities * (probabilities > own)).sum(-1, keepdim=True)
+        likelier = torch.where(probabilities > own, probabilities, 0.0).sum(-1, keepdim=True)
         spread = torch.rand(own.shape, generator=rng, device=rng.device)
         result[block.name] = (likelier + spread * own).clamp(0, 1)
     return result

@@ -60,10 +60,16 @@ def summarise(values: Sequence[float], direction: Direction | None) -> Summary:
         raise ValueError("a summary needs at least one run")
     array = np.asarray(values, dtype=np.float64)
     n, mean = len(array), float(array.mean())
-    std = float(array.std(ddof=1)) if n > 1 else 0.0
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / n**0.5 if n > 1 else 0.0
-    extremes = {"up": (array.max(), array.min()), "down": (array.min(), array.max())}
-    best, worst = map(float, extremes[direction]) if direction else (None, None)
+    std = half = 0.0
+    if n > 1:
+        std = float(array.std(ddof=1))
+        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / n**0.5
+    highest, lowest = float(array.max()), float(array.min())
+    best = worst = None
+    if direction == "up":
+        best, worst = highest, lowest
+    elif direction == "down":
+        best, worst = lowest, highest
     return Summary(mean, std, best, worst, mean - half, mean + half, n)
 
 
@@ -71,11 +77,11 @@ def winner(rows: Mapping[str, Summary], direction: Direction | None) -> str | No
     """The row that is better than every other beyond both intervals; ``None`` where none is, or nothing is better."""
     if direction is None or len(rows) < 2 or any(row.n < 2 for row in rows.values()):
         return None
-    sign = 1 if direction == "up" else -1
-    name = max(rows, key=lambda key: sign * rows[key].mean)
-    own = rows[name]
-    for key, other in rows.items():
-        clear = own.low > other.high if direction == "up" else own.high < other.low
-        if key != name and not clear:
-            return None
-    return name
+    means = {name: row.mean for name, row in rows.items()}
+    if direction == "up":
+        best = max(means, key=lambda name: means[name])
+        clear = all(rows[best].low > row.high for name, row in rows.items() if name != best)
+    else:
+        best = min(means, key=lambda name: means[name])
+        clear = all(rows[best].high < row.low for name, row in rows.items() if name != best)
+    return best if clear else None

@@ -68,5 +68,8 @@ def kept_summary(name: str, shares: Tensor) -> dict[str, Any]:
 def contents(counts: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
     """What each category value holds: its most frequent class, and the share of its samples that are of it."""
     shares, found = (counts.double() / counts.sum(1, keepdim=True)).max(1)
-    pairs = zip(found.tolist(), shares.tolist(), strict=True)
-    return [{"value": value, "class": classes[index], "share": share} for value, (index, share) in enumerate(pairs)]
+    rows = []
+    for value in range(len(counts)):
+        name = classes[int(found[value])]
+        rows.append({"value": value, "class": name, "share": shares[value].item()})
+    return rows

@@ -1,1 +1,1 @@
-"""Neural networks: ``nn.Module`` only, parameterised by image shape and width, no class per resolution."""
+"""Neural networks, parameterised by image shape and width: no class per resolution."""

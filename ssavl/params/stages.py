@@ -1,7 +1,8 @@
 """One validated model per section of ``params.yaml``; with :mod:`ssavl.params.shared` the only home of every default.
 
-A section is named after its stage. Unknown keys are refused and ranges checked, so a misspelt parameter stops a run
-before it starts. The value that counts is a flag's, else the file's, else the default here.
+A section is named after its stage. Unknown keys are refused and ranges checked, so a misspelt
+parameter stops a run before it starts. The value that counts is a flag's, else that of ``--set``,
+else the file's, else the default here.
 """
 
 from __future__ import annotations
@@ -50,15 +51,13 @@ class PrepareDataParams(Section):
     limit: Annotated[int, Field(ge=2)] | None = Field(None, description="of `dsprites`: images to draw; all if null")
 
 
-class TrainGanParams(Section):
+class TrainGanParams(OptimisationParams):
     """Wake phase and mutual information (Eqs. 4, 5, 21-24)."""
 
     schedule: Literal["two-stage", "interleaved"] = "two-stage"
-    iterations: Count = 20000
     batch_size: Annotated[int, Field(ge=2)] = 64
     learning_rate: Rate = 0.0003
     adam_betas: Momenta = (0.5, 0.9)
-    decay: Annotated[int, Field(ge=0)] = Field(0, description="last iterations over which the learning rate falls to 0")
     n_critic: Count = 2
     gp_weight: Weight = 10.0
     gp_every: Count = Field(1, description="gradient penalty on every n-th critic step, n times as heavy")
@@ -81,7 +80,6 @@ class TrainGanParams(Section):
     shared_trunk: bool = False
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="averaged generator weights; 0 for none")
     interleaved: InterleavedParams = InterleavedParams()
-    log_every: Count = 50
 
     @model_validator(mode="after")
     def _every_code_opens(self) -> Self:
@@ -124,22 +122,20 @@ class TrainVaeParams(FitParams):
     learning_rate: Rate = 0.001
 
 
-class TrainExtractorParams(Section):
+class TrainExtractorParams(OptimisationParams):
     """The classifier that judges images; it trains and selects nothing (``ssavl.methods.extractor``)."""
 
     iterations: Count = 5000
     batch_size: Annotated[int, Field(ge=2)] = 64
     learning_rate: Rate = 0.0015
-    adam_betas: Momenta = (0.9, 0.999)
     decay: Annotated[int, Field(ge=0)] = 4000
     width: Count = 32
     features: Count = 128
     invariances: InvarianceParams = InvarianceParams(rotation=12, scale=0.12, shear=0.15, shift=0.07)
-    log_every: Count = 50
 
 
 class EvaluateParams(Section):
-    """What is measured on the test split."""
+    """What ``evaluate`` measures: on one split of the data, and calibration on generated images."""
 
     split: Literal["test", "validation"] = "test"
     batch_size: Count = 250

@@ -1,4 +1,4 @@
-"""What ``fit-encoders`` and ``retrain-R`` share."""
+"""What the stages that leave encoders share: ``fit-encoders``, ``retrain-R`` and ``train-vae``."""
 
 from __future__ import annotations
 

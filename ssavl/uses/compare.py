@@ -47,12 +47,12 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
     if not values:
         raise UserError("nothing to compare: name runs as NAME=FOLDER, folders that `ssavl evaluate` wrote")
     one_model = len({model for _, model in values}) == 1
-    table = kept | {
-        (name if one_model else f"{name}/{model}"): {
-            metric: summarise(numbers, DIRECTIONS.get(metric)) for metric, numbers in metrics.items()
-        }
-        for (name, model), metrics in values.items()
-    }
+    table = dict(kept)
+    for (name, model), metrics in values.items():
+        row = name if one_model else f"{name}/{model}"
+        table[row] = {}
+        for metric, numbers in metrics.items():
+            table[row][metric] = summarise(numbers, DIRECTIONS.get(metric))
     if out is not None:
         write_bytes(out, WRITERS[out.suffix](table).encode())
     return table
@@ -67,7 +67,11 @@ def markdown(table: Table) -> str:
         cells = []
         for row, metrics in table.items():
             own = metrics.get(metric)
-            text = "-" if own is None else f"{own.mean:.4g} ± {own.std:.2g} [{own.low:.4g}, {own.high:.4g}] ({own.n})"
+            if own is None:
+                cells.append("-")
+                continue
+            interval = f"[{own.low:.4g}, {own.high:.4g}]"
+            text = f"{own.mean:.4g} ± {own.std:.2g} {interval} ({own.n})"
             cells.append(f"**{text}**" if row == best else text)
         lines.append(f"| {metric} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -102,14 +106,18 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
     """Model, metric and value of whatever was measured into a folder."""
-    found = [read_json(folder / name) for name in (METRICS, BASELINES) if (folder / name).is_file()]
+    found = []
+    for name in (METRICS, BASELINES):
+        if (folder / name).is_file():
+            found.append(read_json(folder / name))
     if (folder / DISENTANGLEMENT).is_file():
         found.append(read_json(folder / DISENTANGLEMENT)["scores"])
     if not found:
         raise UserError(f"{folder / METRICS} does not exist: run `ssavl evaluate --out {folder}` first")
     for models in found:
         for model, metrics in models.items():
-            yield from ((model, metric, value) for metric, value in metrics.items())
+            for metric, value in metrics.items():
+                yield model, metric, value
 
 
 def _json(table: Table) -> str:
@@ -133,8 +141,13 @@ def _latex(table: Table) -> str:
         cells = []
         for row, metrics in table.items():
             own = metrics.get(metric)
-            text = "--" if own is None else f"{own.mean:.4g} \\pm {own.std:.2g}"
-            cells.append("--" if own is None else f"$\\mathbf{{{text}}}$" if row == best else f"${text}$")
+            if own is None:
+                cells.append("--")
+                continue
+            text = f"{own.mean:.4g} \\pm {own.std:.2g}"
+            if row == best:
+                text = f"\\mathbf{{{text}}}"
+            cells.append(f"${text}$")
         lines.append(_latex_row(metric.replace("_", "\\_"), cells))
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
 

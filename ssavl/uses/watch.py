@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ssavl.datasets.prepared import MANIFEST, read_prepared
+from ssavl.datasets.prepared import MANIFEST, Split, read_prepared
 from ssavl.errors import UserError
 from ssavl.images.stream import ImageStream
 
@@ -28,6 +28,7 @@ def watched_images(paths: Sequence[Path], image_shape: tuple[int, int, int]) -> 
         prepared = read_prepared(paths[0])
         if prepared.image_shape != image_shape:
             raise UserError(f"{paths[0]} holds {prepared.image_shape} images, and the generator makes {image_shape}")
-        return next(prepared.batches("validation" if prepared.manifest["splits"]["validation"] else "test", IMAGES))
+        split: Split = "validation" if prepared.manifest["splits"]["validation"] else "test"
+        return next(prepared.batches(split, IMAGES))
     _, x = next(ImageStream(paths, image_shape).batches(IMAGES))
     return x

@@ -37,12 +37,13 @@ def dci(train: Representation, test: Representation, trees: int, jobs: int) -> D
         trees: boosting rounds; each grows a tree per value of the factor.
         jobs: factors at a time.
     """
+
+    def fit(factor: int) -> tuple[Floats, float]:
+        y, y_test = train.factors[:, factor], test.factors[:, factor]
+        return _fit(train.values, y, test.values, y_test, trees)
+
     with ThreadPoolExecutor(jobs) as pool:
-        fits = list(
-            pool.map(
-                lambda y, y_test: _fit(train.values, y, test.values, y_test, trees), train.factors.T, test.factors.T
-            )
-        )
+        fits = list(pool.map(fit, range(train.factors.shape[1])))
     importances = np.stack([importance for importance, _ in fits], axis=1)
     accuracy = float(np.mean([score for _, score in fits]))
     return Dci(concentration(importances), concentration(importances.T), accuracy, importances)

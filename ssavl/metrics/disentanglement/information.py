@@ -19,11 +19,14 @@ from ssavl.metrics.disentanglement.representation import Floats, Integers, Repre
 
 def mutual_information(sample: Representation, bins: int) -> Floats:
     """``(D, F)`` in nats, dimensions in ``bins`` bins of equal width; a category stands for itself."""
-    columns = [
-        column if category else np.digitize(column, np.histogram_bin_edges(column, bins)[1:-1])
-        for column, category in zip(sample.values.T, sample.categorical, strict=True)
-    ]
-    return np.array([[mutual_info_score(factor, column) for factor in sample.factors.T] for column in columns])
+    table = np.empty((sample.values.shape[1], sample.factors.shape[1]))
+    for d, (column, category) in enumerate(zip(sample.values.T, sample.categorical, strict=True)):
+        if not category:
+            inner_edges = np.histogram_bin_edges(column, bins)[1:-1]
+            column = np.digitize(column, inner_edges)
+        for f, factor in enumerate(sample.factors.T):
+            table[d, f] = mutual_info_score(factor, column)
+    return table
 
 
 def entropies(factors: Integers) -> Floats:
@@ -47,5 +50,7 @@ def modularity(information: Floats) -> float:
 
 def gaps(table: Floats) -> Floats:
     """The largest entry of each column of ``(D, F)`` above the second largest, ``(F,)``; 0 stands in for a second."""
-    first, *second = np.sort(table, axis=0)[::-1][:2]
-    return first - second[0] if second else first
+    descending = np.sort(table, axis=0)[::-1]
+    if len(descending) == 1:
+        return descending[0]
+    return descending[0] - descending[1]

@@ -43,7 +43,8 @@ class Peers:
         The value is that of a random point. Where fewer than ``size`` points share it, all of them are the batch.
         """
         drawn = self.values[self.eligible[rng.integers(len(self.eligible), size=n)]]
-        for value, wanted in zip(*np.unique(drawn, return_counts=True), strict=True):
+        values, counts = np.unique(drawn, return_counts=True)
+        for value, wanted in zip(values, counts, strict=True):
             members = self.order[self.starts[value] : self.starts[value] + self.counts[value]]
             width = min(size, len(members))
             for start in range(0, wanted, CHUNK):
@@ -55,5 +56,7 @@ class Peers:
         place = self.eligible[rng.integers(len(self.eligible), size=shape)]
         value = self.values[place]
         start, count = self.starts[value], self.counts[value]
-        other = start + (place - start + 1 + rng.integers(count - 1)) % count
+        # The peers stand in a ring; a step of 1 to count - 1 along it never ends where it began.
+        step = 1 + rng.integers(count - 1)
+        other = start + (place - start + step) % count
         return self.order[place], self.order[other]

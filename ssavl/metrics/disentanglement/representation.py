@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,28 +85,36 @@ def represent(
     if not np.isfinite(codes).all():
         raise UserError("codes are not finite: leave out what the encoder could not code")
     count = codes.shape[1]
-    groups = np.zeros(count, np.int64) if groups is None else groups
-    dimensions = [f"code_{column}" for column in range(count)] if dimensions is None else list(dimensions)
-    names = [f"factor_{column}" for column in range(factors.shape[1])] if names is None else list(names)
-    for what, length in (("categories", len(groups)), ("kl", count if kl is None else len(kl))):
-        if length != count:
-            raise UserError(f"{what} has {length} entries for the {count} columns of codes")
+    if groups is None:
+        groups = np.zeros(count, np.int64)
+    if dimensions is None:
+        dimensions = [f"code_{column}" for column in range(count)]
+    if names is None:
+        names = [f"factor_{column}" for column in range(factors.shape[1])]
+    for what, entries in (("categories", groups), ("kl", kl)):
+        if entries is not None and len(entries) != count:
+            raise UserError(f"{what} has {len(entries)} entries for the {count} columns of codes")
     if len(dimensions) != count or len(names) != factors.shape[1]:
         raise UserError(f"{len(dimensions)} and {len(names)} names for {count} codes and {factors.shape[1]} factors")
     columns: list[NDArray[np.intp]] = []  # of each dimension
+    values: list[NDArray[Any]] = []
+    categorical: list[bool] = []
+    met: set[int] = set()
     for column, group in enumerate(groups.tolist()):
-        members = np.flatnonzero(groups == group) if group else np.array([column])
-        if members[0] == column:
+        if group == 0:
+            columns.append(np.array([column]))
+            values.append(codes[:, column])
+            categorical.append(False)
+        elif group not in met:  # a category stands where its first column stands
+            met.add(group)
+            members = np.flatnonzero(groups == group)
             columns.append(members)
-    categorical = np.array([bool(groups[members[0]]) for members in columns])
-    values = [
-        codes[:, members].argmax(1) if category else codes[:, members[0]]
-        for members, category in zip(columns, categorical, strict=True)
-    ]
+            values.append(codes[:, members].argmax(1))
+            categorical.append(True)
     classes = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
     return Representation(
         np.stack(values, axis=1).astype(np.float64),
-        categorical,
+        np.array(categorical),
         classes.astype(np.int64),
         None if kl is None else np.array([kl[members].sum() for members in columns]),
         tuple(dimensions[members[0]] for members in columns),

@@ -23,13 +23,18 @@ def predictability(train: Representation, test: Representation, jobs: int) -> Fl
     Args:
         jobs: fits at a time.
     """
-    shape = train.values.shape[1], train.factors.shape[1]
+    dimensions, factors = train.values.shape[1], train.factors.shape[1]
+    pairs = [(d, f) for d in range(dimensions) for f in range(factors)]
 
-    def accuracy(x: int, y: int) -> float:
-        return _accuracy(train.values[:, x], train.factors[:, y], test.values[:, x], test.factors[:, y])
+    def accuracy(pair: tuple[int, int]) -> float:
+        d, f = pair
+        x, x_test = train.values[:, d], test.values[:, d]
+        y, y_test = train.factors[:, f], test.factors[:, f]
+        return _accuracy(x, y, x_test, y_test)
 
     with ThreadPoolExecutor(jobs) as pool:
-        return np.array(list(pool.map(accuracy, *np.indices(shape).reshape(2, -1)))).reshape(shape)
+        found = list(pool.map(accuracy, pairs))
+    return np.array(found).reshape(dimensions, factors)
 
 
 def sap(train: Representation, test: Representation, jobs: int) -> tuple[float, Floats]:

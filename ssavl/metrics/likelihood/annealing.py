@@ -128,7 +128,8 @@ def _scout(path: Bridge, annealing: Annealing) -> tuple[Point, Tensor]:
     """
     ladder = annealing.ladder()
     point = path.begin()
-    steps = [torch.full((len(path.x) // SCOUTS,), FIRST_STEP, device=path.x.device)] * 2
+    first = torch.full((len(path.x) // SCOUTS,), FIRST_STEP, device=path.x.device)
+    steps = [first, first]  # at t_0, where nothing moves, and at t_1
     for index in range(1, len(ladder) - 1):
         if index % annealing.category_every == 0:
             point = categorical(path, point, ladder[index])

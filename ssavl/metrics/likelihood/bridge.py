@@ -47,12 +47,15 @@ class Point:
 
     def replaced(self, where: Tensor, other: Point) -> Point:
         """The other's points in the chains ``(R,)`` where it says so; categories are alike in both."""
-        names = ("u", "log_start", "log_joint", "start_slope", "joint_slope")
-        tensors = {}
-        for name in names:
-            new, old = getattr(other, name), getattr(self, name)
-            tensors[name] = torch.where(where.view(-1, *[1] * (old.ndim - 1)), new, old)
-        return Point(categories=self.categories, **tensors)
+        rows = where[:, None]
+        return Point(
+            torch.where(rows, other.u, self.u),
+            self.categories,
+            torch.where(where, other.log_start, self.log_start),
+            torch.where(where, other.log_joint, self.log_joint),
+            torch.where(rows, other.start_slope, self.start_slope),
+            torch.where(rows, other.joint_slope, self.joint_slope),
+        )
 
 
 class Bridge:
@@ -86,15 +89,19 @@ class Bridge:
 
         prior = self.space.prior(x.device)
 
-        def own(block: Block, posterior: Posterior | None) -> Posterior:
-            return posterior if posterior is not None and block.name in posterior.space else prior
+        def source(block: Block) -> Posterior:
+            """Where the chains of a block start."""
+            if start is not None and block.name in start.space:
+                return start
+            return prior
 
-        def gaussians(posterior: Posterior | None, name: str) -> Tensor:
-            normals = [own(block, posterior).gaussian(block.name) for block in self.continuous]
-            return torch.cat([rows(getattr(normal, name)) for normal in normals], 1)
-
-        self.start = Normal(gaussians(start, "mean"), gaussians(start, "stddev"), validate_args=False)
-        self.start_logits = {b.name: rows(own(b, start).log_probabilities(b.name)) for b in self.categorical}
+        normals = [source(block).gaussian(block.name) for block in self.continuous]
+        mean = torch.cat([rows(normal.mean) for normal in normals], 1)
+        deviation = torch.cat([rows(normal.stddev) for normal in normals], 1)
+        self.start = Normal(mean, deviation, validate_args=False)
+        self.start_logits: dict[str, Tensor] = {}
+        for block in self.categorical:
+            self.start_logits[block.name] = rows(source(block).log_probabilities(block.name))
         size = sum(block.dim for block in self.continuous)
         self.precision = torch.eye(size, device=x.device).expand(len(x), -1, -1)
 

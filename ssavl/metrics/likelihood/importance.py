@@ -85,7 +85,8 @@ class _Groups:
         if full:
             self._close(whole[:full].unflatten(0, (-1, self.k)).logsumexp(1))
         rest = whole[full:]
-        self.open, self.filled = (rest.logsumexp(0) if len(rest) else None), len(rest)
+        self.open = rest.logsumexp(0) if len(rest) else None
+        self.filled = len(rest)
 
     def _close(self, sums: Tensor) -> None:
         self.total = self.total + (sums - math.log(self.k)).sum(0)

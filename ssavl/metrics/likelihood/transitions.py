@@ -38,7 +38,8 @@ def hamiltonian(path: Bridge, point: Point, t: float, step: Tensor, leapfrog: in
     velocity = velocity + 0.5 * step * along(proposal.slope(t), metric)
     for index in range(leapfrog):
         proposal = path.point(proposal.u + step * along(velocity, metric.mT), point.categories)
-        velocity = velocity + (0.5 if index == leapfrog - 1 else 1.0) * step * along(proposal.slope(t), metric)
+        share = 0.5 if index == leapfrog - 1 else 1.0  # half, as at the start
+        velocity = velocity + share * step * along(proposal.slope(t), metric)
     after = proposal.log_density(t) - 0.5 * velocity.square().sum(1)
     # A path that left the numbers behind is a rejection: no density there.
     log_ratio = (after - before).nan_to_num(nan=-torch.inf).clamp(max=0)
