@@ -23,6 +23,7 @@ from ssavl.params.shared import (
     InvarianceParams,
     LikelihoodParams,
     Momenta,
+    OptimisationParams,
     Objective,
     OpeningParams,
     Rate,
