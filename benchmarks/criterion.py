@@ -2,10 +2,11 @@
 
     python benchmarks/criterion.py pipelines/mnist/data/improved-* > table
 
-One row per run: the inertia of the clusters (k-means in the embedding, lowest is best) and the agreement of q(d | x)
-with them at the end (nats, highest is best), both from real training images, and the bound on held-out generated ones;
-then the accuracy on the split that `evaluate` read. Below, Spearman's rank correlation of each with the accuracy. The
-criterion is the inertia, fixed before any test image was read.
+One row per run: the inertia of the clusters (k-means in the embedding, lowest is best) and the
+agreement of q(d | x) with them at the end (nats, highest is best), both from real training images,
+and the bound on held-out generated ones; then the accuracy on the split that `evaluate` read.
+Below, Spearman's rank correlation of each with the accuracy. The criterion is the inertia, fixed
+before any test image was read.
 """
 
 from __future__ import annotations

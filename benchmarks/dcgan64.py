@@ -1,9 +1,11 @@
-"""A stranger's generator for ``inversion.py``: the DCGAN tutorial's network at 64 pixels. Nothing here imports ssavl.
+"""A stranger's generator for ``inversion.py``: the DCGAN tutorial's network at 64 pixels.
+Nothing here imports ssavl.
 
     python benchmarks/dcgan64.py FOLDER [--iterations 1500]
 
-writes FOLDER/netG.pth (a bare state dict) and FOLDER/test.npy, 500 test images (uint8) that it never saw. The images
-are digits in colour: one of MNIST's first 10,000 training digits at 64 pixels, in a random ink on a random paper.
+writes FOLDER/netG.pth (a bare state dict) and FOLDER/test.npy, 500 test images (uint8) that it
+never saw. The images are digits in colour: one of MNIST's first 10,000 training digits at 64
+pixels, in a random ink on a random paper.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ DIGITS = Path(__file__).parents[1] / "ssavl" / "datasets" / "mnist-10k.npz"
 
 
 def colour(grey: Tensor, rng: torch.Generator) -> Tensor:
-    """Digits (B, 1, 28, 28) in [0, 1] as (B, 3, 64, 64): a bright ink on a dark paper, both random."""
+    """Digits (B, 1, 28, 28) in [0, 1] as (B, 3, 64, 64):
+    a bright ink on a dark paper, both random.
+    """
     grey = nn.functional.interpolate(grey, size=64, mode="bilinear", align_corners=False)
     ink = 0.5 + 0.5 * torch.rand(len(grey), 3, 1, 1, generator=rng)
     paper = 0.4 * torch.rand(len(grey), 3, 1, 1, generator=rng)
@@ -35,7 +39,11 @@ def generator() -> nn.Sequential:
     for index, width in enumerate(widths):
         before = NZ if index == 0 else widths[index - 1]
         stride, padding = (1, 0) if index == 0 else (2, 1)
-        layers += [nn.ConvTranspose2d(before, width, 4, stride, padding, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [
+            nn.ConvTranspose2d(before, width, 4, stride, padding, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
     return nn.Sequential(*layers, nn.ConvTranspose2d(NGF, 3, 4, 2, 1, bias=False), nn.Tanh())
 
 
@@ -58,7 +66,7 @@ def initialise(network: nn.Module) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--iterations", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
@@ -79,7 +87,9 @@ def main() -> None:
         real = 2 * colour(train[torch.randint(len(train), (64,), generator=rng)], rng) - 1
         fake = net_g(torch.randn(64, NZ, 1, 1, generator=rng))
         on_real, on_fake = net_d(real), net_d(fake.detach())
-        loss_d = bce(on_real, torch.full_like(on_real, 0.9)) + bce(on_fake, torch.zeros_like(on_fake))
+        loss_d = bce(on_real, torch.full_like(on_real, 0.9)) + bce(
+            on_fake, torch.zeros_like(on_fake)
+        )
         adam_d.zero_grad()
         loss_d.backward()
         adam_d.step()
@@ -89,7 +99,13 @@ def main() -> None:
         loss_g.backward()
         adam_g.step()
         if step % 100 == 0:
-            print(f"{step} {time.time() - started:.0f} s: D {loss_d.item():.3f} G {loss_g.item():.3f}", flush=True)
+            print(
+                (
+                    f"{step} {time.time() - started:.0f} s: D {loss_d.item():.3f} G "
+                    f"{loss_g.item():.3f}"
+                ),
+                flush=True,
+            )
     arguments.folder.mkdir(parents=True, exist_ok=True)
     torch.save(net_g.state_dict(), arguments.folder / "netG.pth")
     np.save(arguments.folder / "test.npy", (colour(test, rng) * 255).round().byte().numpy())

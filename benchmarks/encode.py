@@ -2,7 +2,8 @@
 
     python benchmarks/encode.py --encoders data/encoders [--gan data/gan/generator.pt]
 
-prints the peak resident memory of each run, their ratio, and images per second; writes benchmarks/encode.json.
+prints the peak resident memory of each run, their ratio, and images per second; writes
+benchmarks/encode.json.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ COUNTS = (1_000, 100_000)
 def run(*arguments: str) -> tuple[float, float]:
     """Peak resident memory in MiB and wall seconds of one command."""
     began = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "ssavl", *arguments], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ssavl", *arguments], stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"ssavl {' '.join(arguments)} failed")
@@ -32,7 +35,7 @@ def run(*arguments: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--encoders", default="data/encoders")
     parser.add_argument("--gan", default="data/gan/generator.pt")
     arguments = parser.parse_args()
@@ -44,7 +47,9 @@ def main() -> None:
             for count in COUNTS:
                 np.save(f"{folder}/part.npy", np.load(everything, mmap_mode="r")[:count])
                 latents = f"{folder}/latents.{ending}"
-                memory, seconds = run("encode", f"{folder}/part.npy", "--encoders", arguments.encoders, "-o", latents)
+                memory, seconds = run(
+                    "encode", f"{folder}/part.npy", "--encoders", arguments.encoders, "-o", latents
+                )
                 found[f"{ending}, {count} images"] = {"peak MiB": memory, "seconds": seconds}
                 print(f"{ending}: {count} images, {memory:.0f} MiB, {seconds:.1f} s", flush=True)
             small, large = (found[f"{ending}, {count} images"] for count in COUNTS)

@@ -1,10 +1,11 @@
-"""Encoders against an exact posterior: ``ssavl fit-encoders`` on linear_gaussian.py, each objective.
+"""Encoders against an exact posterior: ``ssavl fit-encoders`` on linear_gaussian.py,
+each objective.
 
     python benchmarks/exactness.py [--iterations 8000]
 
-prints, over 4,000 held-out images: the root mean square error of the posterior's mean against the exact one (relative
-to the exact one's root mean square), the fitted variance over the exact one, and the coverage of credible intervals
-with its 95 % band. Writes benchmarks/exactness.json.
+prints, over 4,000 held-out images: the root mean square error of the posterior's mean against the
+exact one (relative to the exact one's root mean square), the fitted variance over the exact one,
+and the coverage of credible intervals with its 95 % band. Writes benchmarks/exactness.json.
 """
 
 from __future__ import annotations
@@ -46,10 +47,13 @@ def fit(objective: str, iterations: int, folder: Path) -> None:
         "fit-encoders.encoder": "{width: 8, features: 64}",
         "fit-encoders.log_every": iterations,
     }
-    overrides = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
+    overrides = [
+        argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")
+    ]
     command = [sys.executable, "-m", "ssavl", "fit-encoders", "--gan", FACTORY, "--latent-dim", "2"]
     command += ["--objective", objective, "--out", str(folder), "--device", "cpu", *overrides]
-    subprocess.run(command, check=True, cwd=folder.parent)  # there is no params.yaml: the defaults count
+    # there is no params.yaml: the defaults count
+    subprocess.run(command, check=True, cwd=folder.parent)
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -65,17 +69,23 @@ def measure(folder: Path) -> dict[str, Any]:
         mean, variance = generator.network.exact(x, SIGMA)  # type: ignore[operator, union-attr]
     own = calibrate(generator, model, IMAGES, 500, 98, compute)["noise"]
     return {
-        "mean error": ((found.mean - mean).square().mean().sqrt() / mean.square().mean().sqrt()).item(),
+        "mean error": (
+            (found.mean - mean).square().mean().sqrt() / mean.square().mean().sqrt()
+        ).item(),
         "variance ratio": (found.variance.mean(0) / variance).tolist(),
         "coverage error": own.error,
         "levels within the band": own.within,
-        "coverage": dict(zip((f"{level:.2f}" for level in LEVELS), own.coverage.tolist(), strict=True)),
-        "half band": dict(zip((f"{level:.2f}" for level in LEVELS), own.half_band.tolist(), strict=True)),
+        "coverage": dict(
+            zip((f"{level:.2f}" for level in LEVELS), own.coverage.tolist(), strict=True)
+        ),
+        "half band": dict(
+            zip((f"{level:.2f}" for level in LEVELS), own.half_band.tolist(), strict=True)
+        ),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--iterations", type=int, default=8000)
     arguments = parser.parse_args()
     result = {}
@@ -83,7 +93,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             fit(objective, arguments.iterations, Path(folder) / "encoders")
             result[objective] = measure(Path(folder) / "encoders")
-        plain = {key: value for key, value in result[objective].items() if not isinstance(value, dict)}
+        plain = {
+            key: value for key, value in result[objective].items() if not isinstance(value, dict)
+        }
         print(objective, plain, flush=True)
     (HERE / "exactness.json").write_text(json.dumps(result, indent=1) + "\n")
 

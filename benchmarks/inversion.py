@@ -2,13 +2,15 @@
 
     python benchmarks/inversion.py NAME --gan G --encoders E --test IMAGES.npy
 
-writes benchmarks/inversion-NAME.json, the table in benchmarks/inversion-NAME.md, and docs/images/inversion-NAME.png.
+writes benchmarks/inversion-NAME.json, the table in benchmarks/inversion-NAME.md, and
+docs/images/inversion-NAME.png.
 
-One thread, process time. Every method gets the same budget of CPU seconds per image, the cost of its start included
-(encoding, or the forward passes of best-of-256), and as many steps of ``ssavl.inversion`` as fit into it. Learning
-rates are tuned per method on samples of their own. Errors are squared, summed over an image; medians over images. The
-encoder alone is timed twice: called from Python, and as ``ssavl export`` writes it, in onnxruntime. Optimisation has
-no such form: it needs gradients.
+One thread, process time. Every method gets the same budget of CPU seconds per image, the cost of
+its start included (encoding, or the forward passes of best-of-256), and as many steps of
+``ssavl.inversion`` as fit into it. Learning rates are tuned per method on samples of their own.
+Errors are squared, summed over an image; medians over images. The encoder alone is timed twice:
+called from Python, and as ``ssavl export`` writes it, in onnxruntime. Optimisation has no such
+form: it needs gradients.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ from ssavl.model import Model
 from ssavl.uses.export import export
 
 ROOT = Path(__file__).parents[1]
-BUDGETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.5, 5.0)  # CPU seconds per image; the least time the encoder alone
-RATES: dict[Optimiser, tuple[float, ...]] = {"adam": (0.03, 0.1, 0.3), "lbfgs": (1.0,)}  # L-BFGS finds its own steps
+# CPU seconds per image; the least time the encoder alone
+BUDGETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.5, 5.0)
+# L-BFGS finds its own steps
+RATES: dict[Optimiser, tuple[float, ...]] = {"adam": (0.03, 0.1, 0.3), "lbfgs": (1.0,)}
 PRIOR_WEIGHT = 0.0001
 CANDIDATES, RESTARTS = 256, 4
 NEAREST = 5_000  # samples that the nearest neighbour is taken from
@@ -83,7 +87,9 @@ class Bench:
         self.rates: dict[str, float] = {}
 
     def start(self, x: Tensor, kind: str) -> tuple[Tensor, Tensor | None]:
-        """Latents to start from, ``(B, D)`` or ``(4 B, D)``, and the encoder's deviations where it is asked."""
+        """Latents to start from, ``(B, D)`` or ``(4 B, D)``,
+        and the encoder's deviations where it is asked.
+        """
         if kind in OURS:
             posterior = self.model.posterior(x)
             deviations = self.model.deviations(posterior)
@@ -91,7 +97,8 @@ class Bench:
             if kind == "encoder":
                 return mode, deviations
             draws = [
-                self.model.inference.complete(posterior.sample(), self.space, self.rng) for _ in range(RESTARTS - 1)
+                self.model.inference.complete(posterior.sample(), self.space, self.rng)
+                for _ in range(RESTARTS - 1)
             ]
             return torch.cat([mode, *draws]), deviations.repeat(RESTARTS, 1)
         if kind == "best of 256":
@@ -102,7 +109,9 @@ class Bench:
         return self.space.sample(len(x) * (RESTARTS if kind == "4 restarts" else 1), self.rng), None
 
     def run(self, x: Tensor, method: Method, steps: int, rate: float) -> tuple[Tensor, float, int]:
-        """Errors ``(B,)``, process seconds, and passes through the generator per image, of one refinement."""
+        """Errors ``(B,)``, process seconds, and passes through the generator per image,
+        of one refinement.
+        """
         began = time.process_time()
         start, deviations = self.start(x, method.start)
         copies, refined = self._refine(x, start, deviations, method, steps, rate)
@@ -110,7 +119,9 @@ class Bench:
         return errors, time.process_time() - began, refined.passes * copies
 
     def steps(self, x: Tensor, method: Method, seconds: float) -> int:
-        """How many steps fit into a budget for the whole batch, by the time of the start and of a few steps."""
+        """How many steps fit into a budget for the whole batch,
+        by the time of the start and of a few steps.
+        """
         began = time.process_time()
         start, deviations = self.start(x, method.start)
         started = time.process_time()
@@ -119,19 +130,33 @@ class Bench:
         return max(1, int((seconds - (started - began)) / step))
 
     def _refine(
-        self, x: Tensor, start: Tensor, deviations: Tensor | None, method: Method, steps: int, rate: float
+        self,
+        x: Tensor,
+        start: Tensor,
+        deviations: Tensor | None,
+        method: Method,
+        steps: int,
+        rate: float,
     ) -> tuple[int, Refined]:
         copies = len(start) // len(x)
         # Only who starts without an encoder must find the category.
-        refinement = Refinement(steps, method.optimiser, rate, PRIOR_WEIGHT, relax=method.start not in OURS)
-        return copies, refine(x.repeat(copies, 1, 1, 1), start, self.generator, refinement, deviations)
+        refinement = Refinement(
+            steps, method.optimiser, rate, PRIOR_WEIGHT, relax=method.start not in OURS
+        )
+        return copies, refine(
+            x.repeat(copies, 1, 1, 1), start, self.generator, refinement, deviations
+        )
 
     def tune(self, x: Tensor, budget: float) -> None:
         """The learning rate of each method with the least median error on ``x``."""
-        self.run(x, METHODS[0], 2, 0.1)  # the first use of an optimiser imports a good part of torch
+        # the first use of an optimiser imports a good part of torch
+        self.run(x, METHODS[0], 2, 0.1)
         for method in METHODS:
             steps = self.steps(x, method, budget * len(x))
-            medians = {rate: self.run(x, method, steps, rate)[0].median().item() for rate in RATES[method.optimiser]}
+            medians = {
+                rate: self.run(x, method, steps, rate)[0].median().item()
+                for rate in RATES[method.optimiser]
+            }
             self.rates[method.name] = min(medians, key=lambda rate: medians[rate])
 
 
@@ -143,13 +168,17 @@ def targets(bench: Bench, arguments: argparse.Namespace) -> Iterator[tuple[str, 
     yield "held-out samples", own
     yield "samples + noise", (own + NOISE * torch.randn(own.shape, generator=bench.rng)).clamp(0, 1)
     if arguments.test is not None:
-        real = (torch.from_numpy(np.load(arguments.test)[:n]).float() / 255).reshape(-1, *bench.model.image_shape)
+        real = (torch.from_numpy(np.load(arguments.test)[:n]).float() / 255).reshape(
+            -1, *bench.model.image_shape
+        )
         yield "real test images", real
         yield "off-domain: their negatives", 1 - real
 
 
 def floors(bench: Bench, x: Tensor) -> dict[str, float]:
-    """What no inversion costs: the mean image, and the nearest of many samples; median squared errors."""
+    """What no inversion costs: the mean image, and the nearest of many samples;
+    median squared errors.
+    """
     with torch.no_grad():
         mean, least = torch.zeros(bench.model.image_shape), torch.full((len(x),), torch.inf)
         for _ in range(NEAREST // 500):
@@ -163,7 +192,9 @@ def floors(bench: Bench, x: Tensor) -> dict[str, float]:
 
 
 def seconds_per_image(call: Callable[[], Any], images: int) -> float:
-    """Process seconds of a call per image, after a warm-up: the median of five means over twenty calls."""
+    """Process seconds of a call per image, after a warm-up:
+    the median of five means over twenty calls.
+    """
     call()
     means = []
     for _ in range(5):
@@ -194,7 +225,11 @@ def measure(bench: Bench, x: Tensor, batch: int, budgets: tuple[float, ...]) -> 
                 }
             )
             print(
-                f"  {method.name:24} {budget:5} s: {rows[-1]['median']:8.3f}  ({rows[-1]['seconds']:.3f} s)", flush=True
+                (
+                    f"  {method.name:24} {budget:5} s: {rows[-1]['median']:8.3f}  "
+                    f"({rows[-1]['seconds']:.3f} s)"
+                ),
+                flush=True,
             )
         result[method.name] = rows
     array = chunks[0].numpy()
@@ -205,12 +240,16 @@ def measure(bench: Bench, x: Tensor, batch: int, budgets: tuple[float, ...]) -> 
     }
     for name, call in ways.items():
         seconds = seconds_per_image(call, len(array))
-        result[name] = [{"budget": None, "seconds": seconds, "median": errors.median().item(), "passes": 0}]
+        result[name] = [
+            {"budget": None, "seconds": seconds, "median": errors.median().item(), "passes": 0}
+        ]
     return result
 
 
 def summary(measured: dict[str, Any], fit_seconds: float) -> dict[str, Any]:
-    """The comparison that counts: encoder and refinement against the best that optimisation alone does."""
+    """The comparison that counts: encoder and refinement against the best that optimisation alone
+    does.
+    """
     ours = {method.name for method in METHODS if method.start in OURS}
     alone = {method.name: measured[method.name] for method in METHODS if method.name not in ours}
     ratios = {}
@@ -218,8 +257,14 @@ def summary(measured: dict[str, Any], fit_seconds: float) -> dict[str, Any]:
         best = min(rows[index]["median"] for rows in alone.values())
         ratios[str(row["budget"])] = min(measured[name][index]["median"] for name in ours) / best
     encoder, session = measured["encoder"][0], measured["encoder, exported"][0]
-    equal = [seconds for rows in alone.values() if (seconds := seconds_to(rows, encoder["median"])) is not None]
-    reached = min(equal) if equal else max(row["seconds"] for rows in alone.values() for row in rows)
+    equal = [
+        seconds
+        for rows in alone.values()
+        if (seconds := seconds_to(rows, encoder["median"])) is not None
+    ]
+    reached = (
+        min(equal) if equal else max(row["seconds"] for rows in alone.values() for row in rows)
+    )
     return {
         "error ratio by budget": ratios,
         "encoder_error": encoder["median"],
@@ -234,12 +279,16 @@ def summary(measured: dict[str, Any], fit_seconds: float) -> dict[str, Any]:
 
 
 def seconds_to(rows: list[dict[str, Any]], error: float) -> float | None:
-    """When a method first has this median error, between two budgets on the straight line of the logarithms."""
+    """When a method first has this median error,
+    between two budgets on the straight line of the logarithms.
+    """
     for before, row in zip([None, *rows], rows, strict=False):
         if row["median"] <= error:
             if before is None:
                 return float(row["seconds"])
-            share = np.log(before["median"] / error) / np.log(before["median"] / max(row["median"], 1e-12))
+            share = np.log(before["median"] / error) / np.log(
+                before["median"] / max(row["median"], 1e-12)
+            )
             return float(before["seconds"] * (row["seconds"] / before["seconds"]) ** share)
     return None
 
@@ -249,22 +298,35 @@ def table(found: dict[str, Any]) -> str:
     lines = []
     for part in found["measured"]:
         budgets = [f"{row['budget']:g}" for row in part["methods"][METHODS[0].name]]
-        lines += [f"**{part['target']}**, batch {part['batch']}, {part['images']} images: median squared error", ""]
+        lines += [
+            (
+                f"**{part['target']}**, batch {part['batch']}, {part['images']} images: "
+                "median squared error"
+            ),
+            "",
+        ]
         lines += [_row("CPU seconds per image", budgets), _row("---", ["---"] * len(budgets))]
         for method in METHODS:
             rows = part["methods"][method.name]
-            lines.append(_row(method.name, [f"{row['median']:.3g} ({row['passes']})" for row in rows]))
+            lines.append(
+                _row(method.name, [f"{row['median']:.3g} ({row['passes']})" for row in rows])
+            )
         own = part["summary"]
         floors = ", ".join(f"{name} {value:.3g}" for name, value in part["floors"].items())
-        ratios = ", ".join(f"{ratio:.2f} at {budget} s" for budget, ratio in own["error ratio by budget"].items())
+        ratios = ", ".join(
+            f"{ratio:.2f} at {budget} s" for budget, ratio in own["error ratio by budget"].items()
+        )
         reached = f"{'' if own['reached'] else 'more than '}{own['optimisation_seconds']:.2g} s"
         lines += [
             "",
-            f"Encoder alone: {own['encoder_error']:.3g} in {1000 * own['encoder_seconds']:.2f} ms; {floors}. "
-            f"Optimisation alone takes {reached} to the encoder's error, {own['speed-up']:.0f} times as long. "
-            f"Exported, the encoder takes {1000 * own['exported_seconds']:.3g} ms ({own['exported speed-up']:.0f}). "
-            f"Fitting pays from {own['break-even images']:.0f} images on. "
-            f"Best with the encoder over best without: {ratios}.",
+            (
+                f"Encoder alone: {own['encoder_error']:.3g} in {1000 * own['encoder_seconds']:.2f} "
+                f"ms; {floors}. Optimisation alone takes {reached} to the encoder's error, "
+                f"{own['speed-up']:.0f} times as long. Exported, the encoder takes "
+                f"{1000 * own['exported_seconds']:.3g} ms ({own['exported speed-up']:.0f}). "
+                f"Fitting pays from {own['break-even images']:.0f} images on. Best with the "
+                f"encoder over best without: {ratios}."
+            ),
             "",
         ]
     return "\n".join(lines)
@@ -285,7 +347,13 @@ def draw(found: dict[str, Any]) -> Figure:
             style = "-" if method.start in OURS else "--"
             times, medians = [row["seconds"] for row in rows], [row["median"] for row in rows]
             panel.plot(
-                times, medians, style, color=f"C{index // 2}", marker="o" if index % 2 else "s", ms=3, label=method.name
+                times,
+                medians,
+                style,
+                color=f"C{index // 2}",
+                marker="o" if index % 2 else "s",
+                ms=3,
+                label=method.name,
             )
         for marker, name in (("k*", "encoder"), ("kP", "encoder, exported")):
             encoder = part["methods"][name][0]
@@ -304,15 +372,21 @@ def draw(found: dict[str, Any]) -> Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("name")
     parser.add_argument("--gan", required=True)
     parser.add_argument("--encoders", type=Path, required=True)
-    parser.add_argument("--test", type=Path, help="real images that the generator never saw, uint8 .npy")
+    parser.add_argument(
+        "--test", type=Path, help="real images that the generator never saw, uint8 .npy"
+    )
     parser.add_argument("--images", type=int, default=16, help="per target, in one batch of 16")
     parser.add_argument("--singles", type=int, default=8, help="of them, one at a time")
-    parser.add_argument("--longest", type=float, default=5.0, help="longest budget of single images")
-    parser.add_argument("--longest-in-batch", type=float, default=0.5, help="longest budget in a batch")
+    parser.add_argument(
+        "--longest", type=float, default=5.0, help="longest budget of single images"
+    )
+    parser.add_argument(
+        "--longest-in-batch", type=float, default=0.5, help="longest budget in a batch"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -327,7 +401,11 @@ def main() -> None:
     for target, x in targets(bench, arguments):
         least = floors(bench, x)
         for batch, images, longest in (
-            (1, x[: arguments.singles], arguments.longest if target in DECIDING else min(1.5, arguments.longest)),
+            (
+                1,
+                x[: arguments.singles],
+                arguments.longest if target in DECIDING else min(1.5, arguments.longest),
+            ),
             (16, x, arguments.longest_in_batch),
         ):
             budgets = tuple(budget for budget in BUDGETS if budget <= longest)
@@ -335,7 +413,12 @@ def main() -> None:
             methods = measure(bench, images, batch, budgets)
             part = {"target": target, "batch": batch, "images": len(images), "methods": methods}
             measured.append(part | {"floors": least, "summary": summary(methods, fit_seconds)})
-    found = {"name": arguments.name, "rates": bench.rates, "fit seconds": fit_seconds, "measured": measured}
+    found = {
+        "name": arguments.name,
+        "rates": bench.rates,
+        "fit seconds": fit_seconds,
+        "measured": measured,
+    }
     path = ROOT / "benchmarks" / f"inversion-{arguments.name}.json"
     path.write_text(json.dumps(found, indent=1) + "\n")
     path.with_suffix(".md").write_text(table(found))

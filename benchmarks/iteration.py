@@ -1,9 +1,10 @@
-"""What an iteration of `train-gan` costs, and what each mechanism adds: ratios to the default study, in one process.
+"""What an iteration of `train-gan` costs, and what each mechanism adds:
+ratios to the default study, in one process.
 
     python benchmarks/iteration.py [iterations]
 
-Configurations take turns, round by round, so that other work on the machine hits all of them alike; the median round
-counts. Numbers of past runs are in benchmarks/README.md.
+Configurations take turns, round by round, so that other work on the machine hits all of them alike;
+the median round counts. Numbers of past runs are in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ def main(iterations: int = 20, rounds: int = 5) -> None:
             for name, run in runs.items():
                 times[name].append(seconds(run, iterations))
     base = statistics.median(times["default study"])
-    print(f"{torch.get_num_threads()} threads, {1000 * base:.1f} ms for an iteration of the default study")
+    print(
+        f"{torch.get_num_threads()} threads, {1000 * base:.1f} ms for an iteration of the default "
+        "study"
+    )
     for name, values in times.items():
         print(f"{name:<24} {statistics.median(values) / base:5.2f}")
 

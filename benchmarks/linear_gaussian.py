@@ -1,6 +1,8 @@
-"""A stranger's generator with a known posterior: x = 1/2 + W z, orthogonal columns in W. Nothing here imports ssavl.
+"""A stranger's generator with a known posterior: x = 1/2 + W z, orthogonal columns in W.
+Nothing here imports ssavl.
 
-With pixel noise of deviation s, p(z | x) = N(w . (x - 1/2) / (|w|^2 + s^2), s^2 / (|w|^2 + s^2)) in each dimension.
+With pixel noise of deviation s, p(z | x) = N(w . (x - 1/2) / (|w|^2 + s^2), s^2 / (|w|^2 + s^2)) in
+each dimension.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ SIDE, LENGTH = 16, 0.8
 
 
 class LinearGaussian(nn.Module):
-    """Latents (B, 2) to images (B, 1, 16, 16): one goes from left to right, one from top to bottom."""
+    """Latents (B, 2) to images (B, 1, 16, 16):
+    one goes from left to right, one from top to bottom.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         wave = torch.cos(math.pi * (torch.arange(SIDE) + 0.5) / SIDE)
-        patterns = torch.stack([wave.expand(SIDE, SIDE), wave[:, None].expand(SIDE, SIDE)]).flatten(1)
+        patterns = torch.stack([wave.expand(SIDE, SIDE), wave[:, None].expand(SIDE, SIDE)]).flatten(
+            1
+        )
         self.weight = nn.Parameter(LENGTH * patterns / patterns.norm(dim=1, keepdim=True))
 
     def forward(self, z: Tensor) -> Tensor:

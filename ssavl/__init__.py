@@ -1,7 +1,9 @@
-"""ssavl: give it any generator, frozen, and without one real image it learns the encoder that it never had.
+"""ssavl: give it any generator, frozen, and without one real image it learns the encoder that it
+never had.
 
-From Python: ``model = ssavl.load("data/encoders")``, ``z = model.encode(images)``, ``x = model.decode(z)``; see
-:mod:`ssavl.model`, which is imported when it is first asked for, because it brings torch along.
+From Python: ``model = ssavl.load("data/encoders")``, ``z = model.encode(images)``,
+``x = model.decode(z)``; see :mod:`ssavl.model`, which is imported when it is first asked for,
+because it brings torch along.
 """
 
 from __future__ import annotations

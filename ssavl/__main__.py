@@ -1,4 +1,6 @@
-"""``python -m ssavl``: what DVC stages call, so that an experiment runs the code of its own checkout."""
+"""``python -m ssavl``: what DVC stages call,
+so that an experiment runs the code of its own checkout.
+"""
 
 from ssavl.cli.main import main
 

@@ -8,7 +8,9 @@ class UserError(Exception):
 
 
 class Interrupted(Exception):
-    """A signal asked the program to stop; the run was saved. The shell's exit status is 128 + ``signum``."""
+    """A signal asked the program to stop; the run was saved.
+    The shell's exit status is 128 + ``signum``.
+    """
 
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)

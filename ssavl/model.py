@@ -47,12 +47,15 @@ def load(
 
     Args:
         encoders: a folder of ``fit-encoders`` or ``retrain-R``, or its file.
-        gan: the generator; ``None`` is the one that the encoders name, where loading it runs no code.
-        device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this machine has.
+        gan: the generator; ``None`` is the one that the encoders name, where loading it runs no
+            code.
+        device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this
+            machine has.
         seed: of what comes from the prior or from the posterior.
 
     Raises:
-        UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is another one.
+        UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is
+            another one.
     """
     path = Path(encoders)
     source = GeneratorSource(str(gan)) if isinstance(gan, str | Path) else gan
@@ -61,9 +64,11 @@ def load(
 
 
 class Model:
-    """What ``ssavl.load`` returns. Images are ``(N, C, H, W)``, floats in [0, 1] or uint8, tensors or arrays.
+    """What ``ssavl.load`` returns. Images are ``(N, C, H, W)``, floats in [0, 1] or uint8,
+    tensors or arrays.
 
-    Results are tensors on the model's device. Images are worked on in batches, so memory on the device stays flat.
+    Results are tensors on the model's device. Images are worked on in batches, so memory on the
+    device stays flat.
 
     Attributes:
         inference: the encoders.
@@ -71,7 +76,12 @@ class Model:
     """
 
     def __init__(
-        self, inference: InferenceModel, path: Path, source: Source | None, compute: Compute, seed: int
+        self,
+        inference: InferenceModel,
+        path: Path,
+        source: Source | None,
+        compute: Compute,
+        seed: int,
     ) -> None:
         self.inference = inference
         self.folder = path if path.is_dir() else path.parent
@@ -120,7 +130,8 @@ class Model:
 
     @torch.no_grad()
     def encode(self, images: Images) -> Tensor:
-        """The likeliest latents ``(N, D)``, ready for :meth:`decode`; what is not inferred comes from the prior.
+        """The likeliest latents ``(N, D)``, ready for :meth:`decode`;
+        what is not inferred comes from the prior.
 
         Raises:
             UserError: as :meth:`posterior`.
@@ -132,7 +143,12 @@ class Model:
     def decode(self, latents: Tensor) -> Tensor:
         """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``."""
         with self._compute.autocast():
-            return torch.cat([self.generator(part.to(self._compute.device)).float() for part in latents.split(BATCH)])
+            return torch.cat(
+                [
+                    self.generator(part.to(self._compute.device)).float()
+                    for part in latents.split(BATCH)
+                ]
+            )
 
     def reconstruct(self, images: Images) -> Tensor:
         """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
@@ -143,7 +159,8 @@ class Model:
         return self.decode(self.encode(images))
 
     def invert(self, images: Images, refinement: Refinement = REFINEMENT) -> Refined:
-        """Encode, then refine each image's latents by gradient descent; in its objective never worse than the encoding.
+        """Encode, then refine each image's latents by gradient descent;
+        in its objective never worse than the encoding.
 
         Raises:
             UserError: as :meth:`posterior`; a generator that passes no gradient.
@@ -152,21 +169,35 @@ class Model:
         for batch in self._batches(images):
             x = self._tensor(batch)
             posterior = self._infer(x)
-            parts.append(refine(x, self.complete(posterior), self.generator, refinement, self.deviations(posterior)))
+            parts.append(
+                refine(
+                    x,
+                    self.complete(posterior),
+                    self.generator,
+                    refinement,
+                    self.deviations(posterior),
+                )
+            )
         return Refined.join(parts)
 
     def deviations(self, posterior: Posterior) -> Tensor:
-        """Deviations in base space ``(N, D)``; 1, the prior's, for a category and for what is not inferred."""
+        """Deviations in base space ``(N, D)``; 1, the prior's,
+        for a category and for what is not inferred.
+        """
         inferred = posterior.space.of_role("noise", "code")
         known = {block.name: posterior.gaussian(block.name).stddev for block in inferred}
         ones = torch.ones(len(posterior.mode), self.latent_space.dim, device=posterior.device)
         return self.latent_space.join({**self.latent_space.split(ones), **known})
 
     @torch.no_grad()
-    def score(self, images: Images, samples: int = 16, likelihood: Likelihood = PAPER) -> dict[str, Tensor]:
-        """Bounds on log p(x) in nats, ``(N,)`` each: ``ll`` (Eq. 18), ``ll_code``, ``ll_noise``, every KL, and ``mse``.
+    def score(
+        self, images: Images, samples: int = 16, likelihood: Likelihood = PAPER
+    ) -> dict[str, Tensor]:
+        """Bounds on log p(x) in nats, ``(N,)`` each:
+        ``ll`` (Eq. 18), ``ll_code``, ``ll_noise``, every KL, and ``mse``.
 
-        Images unlike the generator's score low. Bounds that need a block which is not inferred are left out.
+        Images unlike the generator's score low. Bounds that need a block which is not inferred are
+        left out.
 
         Args:
             samples: of the posterior, per image.
@@ -206,7 +237,9 @@ class Model:
         return self.decode(path.flatten(0, 1)).unflatten(0, (-1, steps))
 
     def complete(self, posterior: Posterior) -> Tensor:
-        """The likeliest latents ``(N, D)`` of a posterior; what is not inferred comes from the prior."""
+        """The likeliest latents ``(N, D)`` of a posterior;
+        what is not inferred comes from the prior.
+        """
         return self.inference.complete(posterior.mode, self.latent_space, self._rng)
 
     @torch.no_grad()
@@ -222,7 +255,10 @@ class Model:
         if x.dtype == torch.uint8:
             x = x.float() / 255
         if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
-            raise UserError(f"images are {tuple(x.shape)}; (N, {', '.join(map(str, self.image_shape))}) is needed")
+            raise UserError(
+                f"images are {tuple(x.shape)}; (N, {', '.join(map(str, self.image_shape))}) is "
+                "needed"
+            )
         low, high = torch.aminmax(x)
         if not (low >= 0 and high <= 1):  # so, and not low < 0 or high > 1: NaN fails too
             raise UserError("images leave [0, 1]: divide by 255, or give uint8")

@@ -1,7 +1,8 @@
-"""Every command that there is, and one way to call it: tests over all of them need no new line for a new one.
+"""Every command that there is, and one way to call it:
+tests over all of them need no new line for a new one.
 
-A command whose arguments are not guessed from the names of its parameters fails the control in ``test_trust``, which
-says what to add here.
+A command whose arguments are not guessed from the names of its parameters fails the control in
+``test_trust``, which says what to add here.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ def call(words: str, command: click.Command) -> list[str]:
             arguments += ARGUMENTS[str(parameter.name)]
         elif parameter.name == "out" and not {"-o", "--out"} & set(arguments):
             table = "-o" in parameter.opts and words not in ("sample", "decode")
-            arguments += [parameter.opts[-1], f"written/{words.replace(' ', '-')}{'.npz' if table else ''}"]
+            arguments += [
+                parameter.opts[-1],
+                f"written/{words.replace(' ', '-')}{'.npz' if table else ''}",
+            ]
     return arguments
 
 

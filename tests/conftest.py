@@ -15,8 +15,9 @@ from PIL import Image
 
 from ssavl.cli.main import main
 
-# float32 on one device, whatever the machine could do: expectations are about the method, not about bf16.
-# Set at import, because the session's study runs before any test does; subprocesses inherit it.
+# float32 on one device, whatever the machine could do: expectations are about the method, not about
+# bf16. Set at import, because the session's study runs before any test does; subprocesses inherit
+# it.
 os.environ["SSAVL_DEVICE"] = os.environ.get("SSAVL_TEST_DEVICE", "cpu")
 os.environ["SSAVL_PRECISION"] = "float32"
 
@@ -56,7 +57,9 @@ Ssavl = Callable[..., Result]
 
 
 def tiny_overrides(**more: object) -> list[str]:
-    """``--set`` arguments of the tiny study; ``a__b=c`` adds or replaces ``a.b``, with hyphens for underscores in a."""
+    """``--set`` arguments of the tiny study; ``a__b=c`` adds or replaces ``a.b``,
+    with hyphens for underscores in a.
+    """
     values: dict[str, object] = dict(TINY)
     for key, value in more.items():
         section, _, name = key.partition("__")

@@ -1,8 +1,9 @@
-"""A generator whose every density is known: x = b + W u with orthogonal columns, u Gaussian in the base space.
+"""A generator whose every density is known:
+x = b + W u with orthogonal columns, u Gaussian in the base space.
 
-With a Gaussian likelihood of deviation sigma, p(x) = N(b, W W^T + sigma^2 I), and the posterior factorises over the
-dimensions because the columns are orthogonal: mean w_j . (x - b) / (|w_j|^2 + sigma^2), variance
-sigma^2 / (|w_j|^2 + sigma^2).
+With a Gaussian likelihood of deviation sigma, p(x) = N(b, W W^T + sigma^2 I), and the posterior
+factorises over the dimensions because the columns are orthogonal: mean w_j . (x - b) / (|w_j|^2 +
+sigma^2), variance sigma^2 / (|w_j|^2 + sigma^2).
 """
 
 from __future__ import annotations
@@ -19,14 +20,20 @@ SIGMA = 0.4
 
 
 class LinearGaussian:
-    """``x = 0.5 + W u`` over normal noise and a uniform code, 2 dimensions each; u is the code's base variable."""
+    """``x = 0.5 + W u`` over normal noise and a uniform code, 2 dimensions each;
+    u is the code's base variable.
+    """
 
     def __init__(self, noise_scale: float = 1.0, code_scale: float = 1.0) -> None:
-        self.latent_space = LatentSpace([Block("noise", "noise", "normal", 2), Block("code", "code", "uniform", 2)])
+        self.latent_space = LatentSpace(
+            [Block("noise", "noise", "normal", 2), Block("code", "code", "uniform", 2)]
+        )
         self.image_shape = IMAGE_SHAPE
         torch.manual_seed(1)
         orthogonal, _ = torch.linalg.qr(torch.randn(9, 4))
-        lengths = torch.tensor([0.9 * noise_scale, 0.5 * noise_scale, 0.7 * code_scale, 0.3 * code_scale])
+        lengths = torch.tensor(
+            [0.9 * noise_scale, 0.5 * noise_scale, 0.7 * code_scale, 0.3 * code_scale]
+        )
         self.w = orthogonal * lengths
 
     def __call__(self, latents: Tensor) -> Tensor:
@@ -53,5 +60,7 @@ class LinearGaussian:
         precision = self.w.square().sum(0) + SIGMA**2
         mean = (x.flatten(1) - 0.5) @ self.w / precision + spoil
         log_variance = (SIGMA**2 / precision).log().expand_as(mean) + spoil
-        parameters = torch.cat([mean[:, :2], log_variance[:, :2], mean[:, 2:], log_variance[:, 2:]], dim=-1)
+        parameters = torch.cat(
+            [mean[:, :2], log_variance[:, :2], mean[:, 2:], log_variance[:, 2:]], dim=-1
+        )
         return self.latent_space.posterior(parameters)

@@ -13,19 +13,32 @@ STUDY = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "ssavl")
 
 
 def environment() -> dict[str, str]:
-    """The environment of a test, with this interpreter's programs first and one thread per process."""
+    """The environment of a test, with this interpreter's programs first and one thread per
+    process.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    git = {f"GIT_{role}_{what}": "test@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    git = {
+        f"GIT_{role}_{what}": "test@example.org"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
     return {**os.environ, **git, "PATH": path, "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
 
 
 def run(*command: str | Path, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run to the end and capture both streams."""
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if check and done.returncode:
-        raise AssertionError(f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(
+            f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
     return done
 
 

@@ -37,7 +37,9 @@ class Conditional(nn.Module):
     def __init__(self, nz: int = 5, classes: int = 3, side: int = 28) -> None:
         super().__init__()
         self.side = side
-        self.body = nn.Sequential(nn.Linear(nz + classes, 16), nn.ReLU(), nn.Linear(16, side * side), nn.Sigmoid())
+        self.body = nn.Sequential(
+            nn.Linear(nz + classes, 16), nn.ReLU(), nn.Linear(16, side * side), nn.Sigmoid()
+        )
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         return self.body(torch.cat([z, y], dim=1)).view(-1, 1, self.side, self.side)
@@ -49,7 +51,9 @@ class MLP(nn.Module):
     def __init__(self, nz: int = 7, side: int = 32) -> None:
         super().__init__()
         self.side = side
-        self.body = nn.Sequential(nn.Linear(nz, 16), nn.ReLU(), nn.Linear(16, side * side), nn.Tanh())
+        self.body = nn.Sequential(
+            nn.Linear(nz, 16), nn.ReLU(), nn.Linear(16, side * side), nn.Tanh()
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         return self.body(z).view(-1, 1, self.side, self.side)
@@ -69,19 +73,27 @@ class Celu(nn.Module):
 def export_onnx(network: nn.Module, latents: Tensor, path: Path, dynamic: bool = True) -> None:
     """The network as people export it."""
     shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
-    program = torch.onnx.export(trained(network), (latents,), dynamo=True, dynamic_shapes=shapes, verbose=False)
+    program = torch.onnx.export(
+        trained(network), (latents,), dynamo=True, dynamic_shapes=shapes, verbose=False
+    )
     assert program is not None
     program.save(str(path))
 
 
 def trained(network: nn.Module) -> nn.Module:
-    """The network with weights that make different images of different latents, and BatchNorm statistics to match."""
+    """The network with weights that make different images of different latents,
+    and BatchNorm statistics to match.
+    """
     torch.manual_seed(0)
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1 or name.endswith("bias"):
             nn.init.normal_(parameter, 0, 0.3)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
+        if (
+            isinstance(module, nn.BatchNorm2d)
+            and module.running_mean is not None
+            and module.running_var is not None
+        ):
             nn.init.uniform_(module.running_mean, -0.1, 0.1)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
     return network.eval()
@@ -148,7 +160,8 @@ class Dead(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.first, self.relu, self.second = nn.Linear(7, 16, bias=False), nn.ReLU(), nn.Linear(16, 28 * 28)
+        self.first, self.relu = nn.Linear(7, 16, bias=False), nn.ReLU()
+        self.second = nn.Linear(16, 28 * 28)
         with torch.no_grad():
             self.first.weight[:4] = 0
     def forward(self, z):

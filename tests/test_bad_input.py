@@ -18,15 +18,27 @@ def snapshot() -> dict[str, bytes]:
 
 
 CASES = {
-    "misspelt parameter": (["train-gan", "--set", "train-gan.iteratons=5"], "did you mean 'iterations'?"),
+    "misspelt parameter": (
+        ["train-gan", "--set", "train-gan.iteratons=5"],
+        "did you mean 'iterations'?",
+    ),
     "value out of range": (["fit-encoders", "--set", "beta=-1"], "greater than or equal to 0"),
-    "missing parameter file": (["evaluate", "--params", "nowhere.yaml"], "nowhere.yaml does not exist"),
+    "missing parameter file": (
+        ["evaluate", "--params", "nowhere.yaml"],
+        "nowhere.yaml does not exist",
+    ),
     "missing data": (["train-gan", "--data", "nowhere"], "run `ssavl prepare-data` first"),
-    "missing image folder": (["prepare-data", "--root", "nowhere"], "data folder nowhere does not exist"),
+    "missing image folder": (
+        ["prepare-data", "--root", "nowhere"],
+        "data folder nowhere does not exist",
+    ),
     "empty image folder": (["prepare-data", "--root", "empty"], "holds no image"),
     "missing generator": (["fit-encoders", "--gan", "nowhere.pt"], "nowhere.pt does not exist"),
     "truncated checkpoint": (["fit-encoders", "--gan", "cut.pt"], "cut.pt cannot be read"),
-    "wrong kind": (["fit-encoders", "--gan", "data/encoders/encoders.pt"], "holds 'encoders' where 'generator'"),
+    "wrong kind": (
+        ["fit-encoders", "--gan", "data/encoders/encoders.pt"],
+        "holds 'encoders' where 'generator'",
+    ),
     "encoders of another generator": (
         ["evaluate", "--encoders", "other"],
         "fit encoders to this generator",
@@ -34,12 +46,29 @@ CASES = {
     "impossible size": (["train-gan", "--data", "odd"], "no network makes images of 30 pixels"),
     "no labels": (["evaluate", "--data", "unlabelled"], "the data have no labels"),
     "no validation split": (
-        ["evaluate", "--data", "unlabelled", "--split", "validation", "--set", "evaluate.clustering=false"],
+        [
+            "evaluate",
+            "--data",
+            "unlabelled",
+            "--split",
+            "validation",
+            "--set",
+            "evaluate.clustering=false",
+        ],
         "no validation images",
     ),
-    "unknown gain": (["train-gan", "--set", "train-gan.block_gain={nois: 0.3}"], "block_gain names ['nois']"),
+    "unknown gain": (
+        ["train-gan", "--set", "train-gan.block_gain={nois: 0.3}"],
+        "block_gain names ['nois']",
+    ),
     "transformed images without a bound": (
-        ["fit-encoders", "--objective", "latent-nll", "--set", "fit-encoders.transformations={rotation: 5}"],
+        [
+            "fit-encoders",
+            "--objective",
+            "latent-nll",
+            "--set",
+            "fit-encoders.transformations={rotation: 5}",
+        ],
         "fit-encoders.transformations need fit-encoders.objective elbo",
     ),
     "one category": (["train-gan", "--set", "train-gan.categories=1"], "1 dimensions are too few"),
@@ -62,11 +91,21 @@ def test_bad_input_is_one_line_and_nothing_is_written(data: Path, case: str) -> 
             prepare_data__class_folders=classes,
             prepare_data__validation=0,
         )
-        assert invoke("prepare-data", "--out", "odd" if size == "30" else "unlabelled", *prepared).exit_code == 0
+        assert (
+            invoke(
+                "prepare-data", "--out", "odd" if size == "30" else "unlabelled", *prepared
+            ).exit_code
+            == 0
+        )
     if "other" in arguments:
         overrides = tiny_overrides(train_gan__categories=4)
         assert invoke("train-gan", "--out", "other", *overrides).exit_code == 0
-        assert invoke("fit-encoders", "--gan", "other/generator.pt", "--out", "other", *overrides).exit_code == 0
+        assert (
+            invoke(
+                "fit-encoders", "--gan", "other/generator.pt", "--out", "other", *overrides
+            ).exit_code
+            == 0
+        )
     before = snapshot()
     overrides = [] if arguments[0] == "metrics" else tiny_overrides()
     result = invoke(arguments[0], *overrides, *arguments[1:])
@@ -87,13 +126,17 @@ def test_two_runs_in_one_folder_at_once(data: Path) -> None:
     assert snapshot() == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root mounts a small tmpfs")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or sys.platform != "linux", reason="only root mounts a small tmpfs"
+)
 @pytest.mark.parametrize("command", ["prepare-data", "train-gan"])
 def test_a_full_disk_costs_nothing_that_was_there(data: Path, command: str) -> None:
     image_folder(Path("images"), per_class=40)
     disk = Path("disk")
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)], check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(disk)], check=False
+    )
     if mounted.returncode:
         pytest.skip("tmpfs cannot be mounted here")
     try:
@@ -102,7 +145,10 @@ def test_a_full_disk_costs_nothing_that_was_there(data: Path, command: str) -> N
         name = "images.npy" if command == "prepare-data" else "generator.pt"
         (precious / name).write_bytes(b"precious")
         result = invoke(
-            command, "--out", str(precious), *tiny_overrides(prepare_data__root="images", train_gan__width=8)
+            command,
+            "--out",
+            str(precious),
+            *tiny_overrides(prepare_data__root="images", train_gan__width=8),
         )
         assert result.exit_code == 1, result.output
         assert "No space left on device; free space or choose another --out" in result.stderr

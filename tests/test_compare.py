@@ -31,7 +31,11 @@ def test_a_summary_is_the_textbook_one() -> None:
 
 
 def test_a_winner_is_clear_of_every_other_interval() -> None:
-    high, low, between = summarise([10, 10.1, 9.9], "up"), summarise([1, 1.1, 0.9], "up"), summarise([1, 5, 9.8], "up")
+    high, low, between = (
+        summarise([10, 10.1, 9.9], "up"),
+        summarise([1, 1.1, 0.9], "up"),
+        summarise([1, 5, 9.8], "up"),
+    )
     assert winner({"a": high, "b": low}, "up") == "a"
     assert winner({"a": high, "b": low}, "down") == "b"
     assert winner({"a": high, "b": low, "c": between}, "up") is None
@@ -42,7 +46,9 @@ def test_a_winner_is_clear_of_every_other_interval() -> None:
 def write_runs() -> list[str]:
     for seed in range(3):
         for name, accuracy in (("ours", 0.95), ("theirs", 0.6)):
-            metrics = {"ssavl": {"accuracy": accuracy + 0.01 * seed, "mse": 30.0 + seed, "ll_code": None}}
+            metrics = {
+                "ssavl": {"accuracy": accuracy + 0.01 * seed, "mse": 30.0 + seed, "ll_code": None}
+            }
             write_json(Path(f"{name}-{seed}/metrics.json"), metrics)
     return [f"{name}={name}-{seed}" for name in ("ours", "theirs") for seed in range(3)]
 
@@ -55,11 +61,22 @@ def test_compare_writes_every_format(ending: str) -> None:
     text = Path(f"t.{ending}").read_text()
     if ending == "json":
         found = json.loads(text)
-        assert set(found["ours"]["accuracy"]) == {"mean", "std", "best", "worst", "low", "high", "n"}
+        assert set(found["ours"]["accuracy"]) == {
+            "mean",
+            "std",
+            "best",
+            "worst",
+            "low",
+            "high",
+            "n",
+        }
         assert found["theirs"]["mse"]["best"] == 30
     elif ending == "csv":
         rows = list(csv.DictReader(text.splitlines()))
-        assert [(row["row"], row["metric"]) for row in rows][:2] == [("ours", "accuracy"), ("ours", "mse")]
+        assert [(row["row"], row["metric"]) for row in rows][:2] == [
+            ("ours", "accuracy"),
+            ("ours", "mse"),
+        ]
     elif ending == "tex":
         assert r"accuracy & $\mathbf{0.96 \pm 0.01}$ & $0.61 \pm 0.01$ \\" in text
     else:

@@ -14,13 +14,19 @@ from ssavl.metrics.summary import summarise
 from tests.conftest import invoke
 
 TABLE = {
-    "ours": {"accuracy": summarise([0.95, 0.97, 0.96], "up"), "mse": summarise([30, 31, 33], "down")},
+    "ours": {
+        "accuracy": summarise([0.95, 0.97, 0.96], "up"),
+        "mse": summarise([30, 31, 33], "down"),
+    },
     "theirs": {"accuracy": summarise([0.6], "up")},
 }
 
 
 def write_summary(path: str = "summary.json") -> None:
-    plain = {row: {metric: own.plain() for metric, own in metrics.items()} for row, metrics in TABLE.items()}
+    plain = {
+        row: {metric: own.plain() for metric, own in metrics.items()}
+        for row, metrics in TABLE.items()
+    }
     Path(path).write_text(json.dumps(plain))
 
 
@@ -29,8 +35,14 @@ def test_intervals_and_points_are_the_summarys() -> None:
     accuracy, mse = figure.axes
     assert accuracy.get_title() == "accuracy (higher is better)"
     assert mse.get_title() == "mse (lower is better)"
-    assert [label.get_text() for label in accuracy.get_yticklabels()] == ["ours (n = 3)", "theirs (n = 1)"]
-    points = [container.lines[0].get_xdata()[0] for container in accuracy.containers]  # type: ignore[attr-defined]
+    assert [label.get_text() for label in accuracy.get_yticklabels()] == [
+        "ours (n = 3)",
+        "theirs (n = 1)",
+    ]
+    points = [
+        container.lines[0].get_xdata()[0]  # type: ignore[attr-defined]
+        for container in accuracy.containers
+    ]
     assert points == pytest.approx([0.96, 0.6])
     (segment,) = accuracy.containers[0].lines[2][0].get_segments()  # type: ignore[attr-defined]
     own = TABLE["ours"]["accuracy"]
@@ -41,7 +53,17 @@ def test_intervals_and_points_are_the_summarys() -> None:
 
 def test_the_command_draws_without_a_generator() -> None:
     write_summary()
-    result = invoke("render", "comparison", "summary.json", "--metric", "accuracy", "--metric", "mse", "-o", "c.png")
+    result = invoke(
+        "render",
+        "comparison",
+        "summary.json",
+        "--metric",
+        "accuracy",
+        "--metric",
+        "mse",
+        "-o",
+        "c.png",
+    )
     assert result.exit_code == 0, result.output
     two = iio.imread("c.png")
     assert invoke("render", "comparison", "summary.json", "-o", "common.png").exit_code == 0
@@ -53,7 +75,9 @@ def test_the_command_draws_without_a_generator() -> None:
 def test_it_reads_what_compare_writes() -> None:
     for seed, accuracy in enumerate((0.9, 0.8)):
         Path(f"r{seed}").mkdir()
-        Path(f"r{seed}/metrics.json").write_text(json.dumps({"ssavl": {"accuracy": accuracy, "ll_code": None}}))
+        Path(f"r{seed}/metrics.json").write_text(
+            json.dumps({"ssavl": {"accuracy": accuracy, "ll_code": None}})
+        )
     assert invoke("compare", "a=r0", "a=r1", "-o", "s.json").exit_code == 0
     result = invoke("render", "comparison", "s.json")
     assert result.exit_code == 0, result.output

@@ -28,7 +28,9 @@ def official_files(root: Path, suffix: str = "", train: int = 12, test: int = 5)
     root.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 256, (train + test, 28, 28), dtype=np.uint8)
     labels = (np.arange(train + test) % 10).astype(np.uint8)
-    for (image_name, label_name), part in zip(FILES, (slice(0, train), slice(train, None)), strict=True):
+    for (image_name, label_name), part in zip(
+        FILES, (slice(0, train), slice(train, None)), strict=True
+    ):
         write_idx(root / f"{image_name}{suffix}", images[part])
         write_idx(root / f"{label_name}{suffix}", labels[part])
     return images
@@ -49,7 +51,9 @@ def test_embedded_digits() -> None:
     batches = list(prepared.batches("test", 300))
     assert [len(batch) for batch in batches] == [300] * 6 + [200]
     assert 0 <= batches[0].min() < batches[0].max() <= 1
-    assert torch.equal((batches[0] * 255).round().byte(), torch.from_numpy(np.array(prepared.images[8000:8300])))
+    assert torch.equal(
+        (batches[0] * 255).round().byte(), torch.from_numpy(np.array(prepared.images[8000:8300]))
+    )
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -60,7 +64,11 @@ def test_official_files(dataset: str, suffix: str) -> None:
     assert np.array_equal(prepared.images[:, 0], images)
     assert prepared.manifest["splits"] == {"train": 8, "validation": 4, "test": 5}
     assert list(prepared.labels_of("validation")) == [8, 9, 0, 1]
-    assert prepare(dataset=dataset, root="raw", image_size=32, channels=3).image_shape == (3, 32, 32)
+    assert prepare(dataset=dataset, root="raw", image_size=32, channels=3).image_shape == (
+        3,
+        32,
+        32,
+    )
 
 
 def test_torchvision_layout_is_found_below_the_root() -> None:
@@ -86,7 +94,9 @@ def test_files_that_are_nowhere_are_downloaded(monkeypatch: pytest.MonkeyPatch) 
     assert len(prepare(dataset="mnist").images) == 17
 
 
-def test_a_download_that_fails_says_what_to_do_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_fails_says_what_to_do_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def download(root: str, download: bool) -> None:
         (Path(root) / "MNIST/raw").mkdir(parents=True)
         raise OSError("no network")
@@ -118,11 +128,15 @@ def test_official_files_that_are_cut_missing_or_foreign() -> None:
 def test_folder_is_cropped_resized_split_and_shuffled_once() -> None:
     image_folder(Path("images"), per_class=10, size=30)
     Image.new("RGB", (60, 40), (255, 0, 0)).save("images/down/wide.jpg")
-    prepared = prepare(dataset="folder", root="images", image_size=32, class_folders=True, test_fraction=0.2)
+    prepared = prepare(
+        dataset="folder", root="images", image_size=32, class_folders=True, test_fraction=0.2
+    )
     assert prepared.image_shape == (3, 32, 32)
     assert prepared.manifest["splits"] == {"train": 25, "validation": 0, "test": 6}
     assert prepared.manifest["classes"] == ["across", "down", "square"]
-    again = prepare(dataset="folder", root="images", image_size=32, class_folders=True, test_fraction=0.2)
+    again = prepare(
+        dataset="folder", root="images", image_size=32, class_folders=True, test_fraction=0.2
+    )
     assert again.manifest["sha256"] == prepared.manifest["sha256"]
     assert prepared.labels is not None
     assert (np.diff(prepared.labels) < 0).any()  # not in the order of the folders
@@ -138,7 +152,8 @@ def test_files_that_cannot_be_read_are_counted_and_named(monkeypatch: pytest.Mon
     Path("images/cut.png").write_bytes(good[: len(good) // 2])
     Path("images/text.jpg").write_text("not an image")
     Image.new("L", (300, 300)).save("images/bomb.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)  # the warning zone: one to two times the limit
+    # the warning zone: one to two times the limit
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
     prepared = prepare(dataset="folder", root="images")
     assert set(prepared.manifest["unreadable"]) == {"cut.png", "text.jpg", "bomb.png"}
     assert "decompression bomb" in prepared.manifest["unreadable"]["bomb.png"]

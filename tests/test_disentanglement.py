@@ -1,4 +1,6 @@
-"""Disentanglement where the answer is known: closed forms, extreme codes, and the formulas once more in plain loops."""
+"""Disentanglement where the answer is known:
+closed forms, extreme codes, and the formulas once more in plain loops.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ from tests.conftest import invoke
 
 SIZES = (3, 4, 5)
 FEW = {
-    name: replace(preset, train_votes=200, test_votes=min(preset.test_votes, 100)) for name, preset in PRESETS.items()
+    name: replace(preset, train_votes=200, test_votes=min(preset.test_votes, 100))
+    for name, preset in PRESETS.items()
 }
 SMALL = ["--set", "evaluate-disentanglement={train: 100, test: 50, batch_size: 8, trees: 1}"]
 
@@ -56,13 +59,20 @@ def grid(sizes: tuple[int, ...] = SIZES) -> np.ndarray:
 
 
 def mixed(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A code in which no score is 0 or 1: each dimension is a factor, a little of the next, and noise."""
+    """A code in which no score is 0 or 1: each dimension is a factor, a little of the next,
+    and noise.
+    """
     scaled = factors / np.array(SIZES)
     noise = rng.normal(size=(len(factors), 4))
-    return np.column_stack([scaled + 0.35 * np.roll(scaled, 1, axis=1), np.zeros(len(factors))]) + 0.12 * noise
+    return (
+        np.column_stack([scaled + 0.35 * np.roll(scaled, 1, axis=1), np.zeros(len(factors))])
+        + 0.12 * noise
+    )
 
 
-def scores(sample: Representation, train: int = 600, test: int = 300, trees: int = 2) -> dict[str, float]:
+def scores(
+    sample: Representation, train: int = 600, test: int = 300, trees: int = 2
+) -> dict[str, float]:
     """Every metric of a sample, with the votes of tests."""
     rng = np.random.default_rng(0)
     first, rest = sample.rows(slice(train)), sample.rows(slice(train, train + test))
@@ -82,10 +92,18 @@ def scores(sample: Representation, train: int = 600, test: int = 300, trees: int
 def test_the_factors_themselves_score_one() -> None:
     factors = draws(900)
     found = scores(represent(factors * 1.0, factors))
-    for name in ("factor_vae", "beta_vae", "mig", "modularity", "dci_disentanglement", "dci_completeness"):
+    for name in (
+        "factor_vae",
+        "beta_vae",
+        "mig",
+        "modularity",
+        "dci_disentanglement",
+        "dci_completeness",
+    ):
         assert found[name] >= 0.95, name
     assert found["dci_informativeness"] >= 0.95
-    assert 0.2 < found["sap"] < 1  # a line separates few of five values: what a linear machine can do bounds it
+    # a line separates few of five values: what a linear machine can do bounds it
+    assert 0.2 < found["sap"] < 1
 
 
 def test_a_code_twice_separates_nothing() -> None:
@@ -102,8 +120,18 @@ def test_a_rotated_code_is_entangled() -> None:
     factors = draws(900)
     scaled = (factors - factors.mean(axis=0)) / factors.std(axis=0)
     rotation, _ = np.linalg.qr(np.array([[1.0, 1, 1], [1, -1, 0.2], [1, 0.3, -1]]))
-    plain, rotated = scores(represent(scaled, factors)), scores(represent(scaled @ rotation, factors))
-    for name in ("mig", "sap", "factor_vae", "modularity", "dci_disentanglement", "dci_completeness"):
+    plain, rotated = (
+        scores(represent(scaled, factors)),
+        scores(represent(scaled @ rotation, factors)),
+    )
+    for name in (
+        "mig",
+        "sap",
+        "factor_vae",
+        "modularity",
+        "dci_disentanglement",
+        "dci_completeness",
+    ):
         assert rotated[name] < plain[name] - 0.15, name
     assert rotated["mig"] < 0.2
 
@@ -111,10 +139,19 @@ def test_a_rotated_code_is_entangled() -> None:
 def test_a_constant_code_scores_nothing() -> None:
     factors = draws(900)
     found = scores(represent(np.full((900, 3), 0.7), factors))
-    for name in ("factor_vae", "mig", "sap", "modularity", "dci_disentanglement", "dci_completeness"):
+    for name in (
+        "factor_vae",
+        "mig",
+        "sap",
+        "modularity",
+        "dci_disentanglement",
+        "dci_completeness",
+    ):
         assert found[name] == 0, name
     assert found["beta_vae"] == pytest.approx(1 / 3, abs=0.1)  # chance
-    assert found["dci_informativeness"] == pytest.approx(np.mean([1 / size for size in SIZES]), abs=0.06)
+    assert found["dci_informativeness"] == pytest.approx(
+        np.mean([1 / size for size in SIZES]), abs=0.06
+    )
 
 
 def test_a_random_code_scores_at_chance() -> None:
@@ -130,16 +167,23 @@ def test_a_random_code_scores_at_chance() -> None:
 def test_permuting_dimensions_changes_nothing() -> None:
     factors = draws(900)
     codes = mixed(factors, np.random.default_rng(0))
-    plain, permuted = scores(represent(codes, factors)), scores(represent(codes[:, [2, 0, 3, 1]], factors))
+    plain, permuted = (
+        scores(represent(codes, factors)),
+        scores(represent(codes[:, [2, 0, 3, 1]], factors)),
+    )
     for name, value in plain.items():
         # Trees break ties between equally good splits by the order of dimensions.
-        assert permuted[name] == pytest.approx(value, abs=0.01 if name.startswith("dci") else 1e-6), name
+        assert permuted[name] == pytest.approx(
+            value, abs=0.01 if name.startswith("dci") else 1e-6
+        ), name
 
 
 def test_a_category_alone_knows_its_factor() -> None:
     factors = draws(900)
     one_hot = np.eye(3)[factors[:, 0]]
-    sample = represent(one_hot, factors, groups=np.array([4, 4, 4]), kl=np.array([math.log(3), 0, 0]))
+    sample = represent(
+        one_hot, factors, groups=np.array([4, 4, 4]), kl=np.array([math.log(3), 0, 0])
+    )
     assert sample.values.tolist() == factors[:, :1].tolist()
     assert sample.categorical.tolist() == [True]
     assert sample.kl is not None
@@ -147,17 +191,21 @@ def test_a_category_alone_knows_its_factor() -> None:
     found = scores(sample)
     assert found["mig"] == pytest.approx(1 / 3, abs=0.02)  # all of one factor of three
     assert found["modularity"] >= 0.95
-    # Importances are shares of what the trees could use, and here that is one dimension whatever the factor.
+    # Importances are shares of what the trees could use, and here that is one dimension whatever
+    # the factor.
     assert found["dci_disentanglement"] == pytest.approx(0)
     assert found["dci_completeness"] == pytest.approx(1)
     for preset in FEW.values():
         score = factor_vae(sample, preset, 600, np.random.default_rng(0)).score
-        assert score == pytest.approx(1 / 3, abs=0.1)  # one dimension, one guess among three factors
+        # one dimension, one guess among three factors
+        assert score == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_permuting_a_categorys_values_changes_gini_votes_nothing() -> None:
     factors = draws(600)
-    codes = np.column_stack([np.eye(5)[factors[:, 2]], factors[:, :2] + np.random.default_rng(0).normal(size=(600, 2))])
+    codes = np.column_stack(
+        [np.eye(5)[factors[:, 2]], factors[:, :2] + np.random.default_rng(0).normal(size=(600, 2))]
+    )
     groups = np.array([1, 1, 1, 1, 1, 0, 0])
     order = [3, 0, 4, 1, 2, 5, 6]
     protocol = replace(FEW["jointvae"], least_kl=None)
@@ -191,14 +239,16 @@ def test_information_in_closed_form() -> None:
     assert bound < 0.87
     assert modularity(information) == pytest.approx(1)
     enough = mutual_information(sample, 40)
-    assert mig(enough, entropies(factors)) == pytest.approx(1, abs=0.06)  # 32 values share bins of 40 still
+    # 32 values share bins of 40 still
+    assert mig(enough, entropies(factors)) == pytest.approx(1, abs=0.06)
 
 
 def test_gap_and_modularity_by_hand() -> None:
     information = np.array([[0.6, 0.0], [0.1, 0.4], [0.0, 0.4], [0.0, 0.0]])
     assert mig(information, np.array([1.0, 0.5])) == pytest.approx((0.5 / 1.0 + 0) / 2)
     assert modularity(information) == pytest.approx((1 + (1 - 0.01 / 0.16) + 1 + 0) / 4)
-    assert mig(np.array([[0.3, 0.2]]), np.array([0.6, 0.4])) == pytest.approx(0.5)  # one dimension has no second
+    # one dimension has no second
+    assert mig(np.array([[0.3, 0.2]]), np.array([0.6, 0.4])) == pytest.approx(0.5)
 
 
 def test_concentration_in_closed_form() -> None:
@@ -211,22 +261,31 @@ def test_concentration_in_closed_form() -> None:
 
 
 def test_presets_differ_as_defined() -> None:
-    """A dimension with little spread, one that says nothing of its prior, and a category in an unlucky order."""
+    """A dimension with little spread, one that says nothing of its prior,
+    and a category in an unlucky order.
+    """
     factors = draws(4000)
     rng = np.random.default_rng(0)
     codes = np.column_stack([factors[:, 0] * 0.02, factors[:, 1] * 1.0, np.eye(5)[factors[:, 2]]])
     codes[:, 1] += 0.05 * rng.normal(size=4000)
     sample = represent(
-        codes, factors, kl=np.array([2.0, 0.5, math.log(5), 0, 0, 0, 0]), groups=np.array([0, 0, 7, 7, 7, 7, 7])
+        codes,
+        factors,
+        kl=np.array([2.0, 0.5, math.log(5), 0, 0, 0, 0]),
+        groups=np.array([0, 0, 7, 7, 7, 7, 7]),
     )
-    active = {name: factor_vae(sample, preset, 2000, rng).active.tolist() for name, preset in FEW.items()}
+    active = {
+        name: factor_vae(sample, preset, 2000, rng).active.tolist() for name, preset in FEW.items()
+    }
     assert active == {
         "dlib": [False, True, True],  # deviation .016
         "ubisoft": [False, True, True],
         "jointvae": [True, False, True],  # half a nat
         "cascade": [True, True, True],
     }
-    assert {name: (p.batch, p.train_votes, p.test_votes, p.gini) for name, p in PRESETS.items()} == {
+    assert {
+        name: (p.batch, p.train_votes, p.test_votes, p.gini) for name, p in PRESETS.items()
+    } == {
         "dlib": (64, 10_000, 5_000, False),
         "jointvae": (100, 500, 0, True),
         "cascade": (100, 800, 0, True),
@@ -243,7 +302,9 @@ def test_scoring_on_training_votes_flatters() -> None:
     sample = represent(np.random.default_rng(0).normal(size=(900, 40)), factors)
     few = FactorVaeProtocol(32, 60, 0, 0.05, None, False)
     own, fresh = [
-        np.mean([factor_vae(sample, p, 900, np.random.default_rng(seed)).score for seed in range(5)])
+        np.mean(
+            [factor_vae(sample, p, 900, np.random.default_rng(seed)).score for seed in range(5)]
+        )
         for p in (few, replace(few, test_votes=300))
     ]
     assert own > fresh + 0.15
@@ -257,7 +318,11 @@ def test_peers_share_their_value() -> None:
     for rows in peers.batches(300, 3, rng):
         for batch in rows:
             assert len(set(classes[batch])) == 1
-            assert len(set(batch.tolist())) == len(batch) == min(3, (classes == classes[batch[0]]).sum())
+            assert (
+                len(set(batch.tolist()))
+                == len(batch)
+                == min(3, (classes == classes[batch[0]]).sum())
+            )
             seen |= set(batch.tolist())
     assert seen == {0, 1, 2, 4, 5, 6}  # all but the one that is alone
     one, other = peers.pairs((500, 2), rng)
@@ -316,7 +381,9 @@ def test_votes_of_one_sample_agree_with_fresh_points_for_every_vote() -> None:
         ours.append((factor_vae(sample, protocol, 600, rng).score, beta_vae(sample, 120, 80, rng)))
         plain.append((plain_factor_vae(protocol, rng), plain_beta_vae(120, 80, rng)))
     error = np.sqrt((np.var(ours, axis=0, ddof=1) + np.var(plain, axis=0, ddof=1)) / 10)
-    assert np.abs(np.mean(ours, axis=0) - np.mean(plain, axis=0)) == pytest.approx(0, abs=3.5 * float(error.max()))
+    assert np.abs(np.mean(ours, axis=0) - np.mean(plain, axis=0)) == pytest.approx(
+        0, abs=3.5 * float(error.max())
+    )
     assert error.max() < 0.03
     assert np.mean(plain, axis=0).min() > 0.4
 
@@ -325,7 +392,9 @@ def test_information_gap_and_separation_agree_with_plain_loops() -> None:
     factors = draws(450)
     codes = mixed(factors, np.random.default_rng(0))
     sample = represent(codes, factors)
-    table = [[plain_information(codes[:, d], factors[:, f], 20) for f in range(3)] for d in range(4)]
+    table = [
+        [plain_information(codes[:, d], factors[:, f], 20) for f in range(3)] for d in range(4)
+    ]
     assert mutual_information(sample, 20) == pytest.approx(np.array(table), abs=1e-9)
     gap = []
     for f in range(3):
@@ -338,7 +407,9 @@ def test_information_gap_and_separation_agree_with_plain_loops() -> None:
     for f in range(3):
         hits = []
         for d in range(4):
-            machine = LinearSVC(C=0.01, class_weight="balanced").fit(codes[:300, d : d + 1], factors[:300, f])
+            machine = LinearSVC(C=0.01, class_weight="balanced").fit(
+                codes[:300, d : d + 1], factors[:300, f]
+            )
             hits.append(np.mean(machine.predict(codes[300:, d : d + 1]) == factors[300:, f]))
         separation.append(sorted(hits)[-1] - sorted(hits)[-2])
     assert sap(first, rest, 2)[0] == pytest.approx(np.mean(separation))
@@ -359,7 +430,9 @@ def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.tables["train"], found.tables["test"]) == (120, 60)
     assert found.tables["factor_vae"]["jointvae"]["active"] == ["code_0", "code_1", "code_2"]
     assert found.tables["factor_vae"]["ubisoft"]["smallest_batch"] < 60  # of a fifth of 180 points
-    assert whole(represent(codes, factors, kl=np.array([3.0, 3, 3, 0]), names=names), jobs=3) == found
+    assert (
+        whole(represent(codes, factors, kl=np.array([3.0, 3, 3, 0]), names=names), jobs=3) == found
+    )
     without = whole(represent(codes, factors))
     assert without.scores["factor_vae_jointvae"] is without.scores["factor_vae_cascade"] is None
     assert without.scores["mig"] == found.scores["mig"]
@@ -378,8 +451,14 @@ def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"codes": np.full((40, 2), np.nan), "factors": draws(40)}, "not finite"),
         ({"codes": np.zeros((40, 2)), "factors": draws(40) * 0.5}, "integers are needed"),
         ({"codes": np.zeros((40, 2)), "factors": draws(40), "kl": np.zeros(3)}, "kl has 3 entries"),
-        ({"codes": np.zeros((40, 2)), "factors": draws(40), "categories": np.zeros(1, int)}, "categories has 1"),
-        ({"codes": np.zeros((40, 2)), "factors": draws(40), "names": np.array(["a"])}, "1 and 3 names"),
+        (
+            {"codes": np.zeros((40, 2)), "factors": draws(40), "categories": np.zeros(1, int)},
+            "categories has 1",
+        ),
+        (
+            {"codes": np.zeros((40, 2)), "factors": draws(40), "names": np.array(["a"])},
+            "1 and 3 names",
+        ),
     ],
 )
 def test_codes_that_cannot_be_measured(arrays: dict[str, np.ndarray], message: str) -> None:
@@ -397,8 +476,17 @@ def test_anyones_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     names, factor_names = np.array(["x", "y", "d", "d", "d"]), np.array(["shape", "size", "place"])
     codes = np.column_stack([factors[:, 1:], np.eye(3)[factors[:, 0]]])
     more = {"kl": np.array([2.0, 2.0, 1.09, 0, 0]), "categories": np.array([0, 0, 1, 1, 1])}
-    np.savez("codes.npz", codes=codes, factors=factors + 7, names=names, factor_names=factor_names, **more)  # type: ignore[arg-type]
-    result = invoke("evaluate", "disentanglement", "--codes", "codes.npz", "--out", "out", "--json", *SMALL)
+    np.savez(
+        "codes.npz",
+        codes=codes,
+        factors=factors + 7,
+        names=names,
+        factor_names=factor_names,
+        **more,  # type: ignore[arg-type]
+    )
+    result = invoke(
+        "evaluate", "disentanglement", "--codes", "codes.npz", "--out", "out", "--json", *SMALL
+    )
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report == json.loads(Path("out/disentanglement.json").read_text())
@@ -429,21 +517,28 @@ def test_encoders_on_rendered_sprites(monkeypatch: pytest.MonkeyPatch) -> None:
     reports = []
     for batch_size in (8, 150):
         more = ("--set", f"evaluate-disentanglement.batch_size={batch_size}", "--json")
-        result = invoke("evaluate", "disentanglement", "--encoders", "e", "--data", "dsprites", *SMALL, *more)
+        result = invoke(
+            "evaluate", "disentanglement", "--encoders", "e", "--data", "dsprites", *SMALL, *more
+        )
         assert result.exit_code == 0, result.output
         reports.append(json.loads(result.stdout))
     small, large = reports
     assert small["tables"]["ssavl"]["dimensions"] == ["code_0", "code_1", "category"]
-    assert small["tables"]["ssavl"]["factors"] == ["shape", "scale", "orientation", "posX", "posY"]  # one colour
+    # one colour
+    assert small["tables"]["ssavl"]["factors"] == ["shape", "scale", "orientation", "posX", "posY"]
     assert small["tables"]["ssavl"]["kl"] == pytest.approx(large["tables"]["ssavl"]["kl"], rel=1e-4)
     for name, value in small["scores"]["ssavl"].items():
         assert value == pytest.approx(large["scores"]["ssavl"][name], abs=1e-6), name
 
 
-def test_sprites_are_fitted_to_the_size_that_the_encoders_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sprites_are_fitted_to_the_size_that_the_encoders_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     encoders(Path("e"), 28)
-    result = invoke("evaluate", "disentanglement", "--encoders", "e", "--data", "dsprites", *SMALL, "--json")
+    result = invoke(
+        "evaluate", "disentanglement", "--encoders", "e", "--data", "dsprites", *SMALL, "--json"
+    )
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["data"] == "dsprites at 28 pixels"
 
@@ -457,7 +552,9 @@ def test_codes_and_divergences_are_those_of_the_model() -> None:
     parts = model.inference.space.split(posterior.mode)
     assert np.allclose(sample.values[:, :2], parts["code"], atol=1e-5)
     assert np.array_equal(sample.values[:, 2], parts["category"].argmax(1))
-    assert np.array_equal(sample.factors[:, 1], np.unique(data.classes(index)[:, 1], return_inverse=True)[1])
+    assert np.array_equal(
+        sample.factors[:, 1], np.unique(data.classes(index)[:, 1], return_inverse=True)[1]
+    )
     only = encode(model, data, index, EvaluateDisentanglementParams(roles=["noise"]))
     assert only.dimensions == ("noise_0", "noise_1")
     divergence = posterior.kl()
@@ -470,7 +567,9 @@ def test_encoders_on_a_table_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssavl.metrics.disentanglement.all.PRESETS", FEW)
     Path("pictures").mkdir()
     lines = ["file,size,grey"]
-    for place, (size, grey, copy) in enumerate(itertools.product((8, 12, 16), (90, 160, 250), range(4))):
+    for place, (size, grey, copy) in enumerate(
+        itertools.product((8, 12, 16), (90, 160, 250), range(4))
+    ):
         picture = np.zeros((28, 28), np.uint8)
         picture[copy : copy + size, 2 : 2 + size] = grey
         Image.fromarray(picture).save(f"pictures/{place}.png")
@@ -478,7 +577,16 @@ def test_encoders_on_a_table_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("factors.csv").write_text("\n".join(lines))
     encoders(Path("e"), 28)
     encoders(Path("f"), 28)
-    arguments = ("evaluate", "disentanglement", "--encoders", "e", "--encoders", "f", "--data", "factors.csv")
+    arguments = (
+        "evaluate",
+        "disentanglement",
+        "--encoders",
+        "e",
+        "--encoders",
+        "f",
+        "--data",
+        "factors.csv",
+    )
     result = invoke(*arguments, "--images", "pictures", "--out", "out", *SMALL)
     assert result.exit_code == 0, result.output
     assert "factor_vae_dlib" in result.stdout

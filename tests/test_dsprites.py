@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssavl.datasets.dsprites import FACTORS, NAMES, OFFICIAL, SIZE, DSprites, OfficialDSprites, sprites
+from ssavl.datasets.dsprites import (
+    FACTORS,
+    NAMES,
+    OFFICIAL,
+    SIZE,
+    DSprites,
+    OfficialDSprites,
+    sprites,
+)
 from ssavl.datasets.factor_table import FactorTable
 from ssavl.datasets.factors import FactorImages
 from ssavl.datasets.prepared import read_prepared, write_prepared
@@ -33,9 +41,13 @@ def official_file(path: Path, images: np.ndarray | None = None) -> np.ndarray:
     classes = np.stack(np.unravel_index(np.arange(np.prod(SMALL)), SMALL), axis=1)
     if images is None:
         images = DSprites().images(classes)[:, 0] // 255
-    values = np.stack([np.array(f.values)[column] for f, column in zip(FACTORS, classes.T, strict=True)], axis=1)
+    values = np.stack(
+        [np.array(f.values)[column] for f, column in zip(FACTORS, classes.T, strict=True)], axis=1
+    )
     metadata = np.array({"latents_names": NAMES}, dtype=object)  # a pickle, as in the official file
-    np.savez_compressed(path, imgs=images, latents_values=values, latents_classes=classes, metadata=metadata)
+    np.savez_compressed(
+        path, imgs=images, latents_values=values, latents_classes=classes, metadata=metadata
+    )
     return images
 
 
@@ -44,13 +56,18 @@ def test_factors_are_the_published_ones(data: DSprites) -> None:
     assert data.sizes == (1, 3, 6, 40, 32, 32)
     assert len(data) == 737_280
     assert pytest.approx((0.5, 0.6, 0.7, 0.8, 0.9, 1.0)) == SCALES
-    assert FACTORS[3].values[1] == pytest.approx(0.16110732, abs=1e-8)  # as the official notebook prints it
+    # as the official notebook prints it
+    assert FACTORS[3].values[1] == pytest.approx(0.16110732, abs=1e-8)
     assert FACTORS[3].values[-1] == pytest.approx(6.28318531, abs=1e-8)
     assert FACTORS[5].values[1] == pytest.approx(0.03225806, abs=1e-8)
 
 
 def test_the_last_factor_runs_fastest_and_index_and_factors_agree(data: DSprites) -> None:
-    assert data.classes(np.arange(34)).tolist()[31:34] == [[0, 0, 0, 0, 0, 31], [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 1, 1]]
+    assert data.classes(np.arange(34)).tolist()[31:34] == [
+        [0, 0, 0, 0, 0, 31],
+        [0, 0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 1, 1],
+    ]
     index = np.random.default_rng(0).integers(len(data), size=500)
     assert np.array_equal(data.locate(data.classes(index)), index)
     assert data.classes(np.array([len(data) - 1])).tolist() == [[0, 2, 5, 39, 31, 31]]
@@ -65,7 +82,9 @@ def test_images_are_binary_and_the_same_whatever_they_are_rendered_with(data: DS
     assert images.shape == (300, 1, SIZE, SIZE)
     assert images.dtype == np.uint8
     assert set(np.unique(images)) == {0, 255}
-    assert np.array_equal(rasterise("heart", float(SCALES[2]), np.array(FACTORS[3].values)), sprites()[2, 2])
+    assert np.array_equal(
+        rasterise("heart", float(SCALES[2]), np.array(FACTORS[3].values)), sprites()[2, 2]
+    )
     assert np.array_equal(images[7:8], data.images(factors[7:8]))
 
 
@@ -73,7 +92,9 @@ def test_nothing_is_clipped(data: DSprites) -> None:
     edge = np.ones((SIDE, SIDE), bool)
     edge[1:-1, 1:-1] = False
     assert not sprites()[..., edge].any()  # no sprite reaches the edge of its window
-    corners = np.array([[0, s, 5, o, x, y] for s in range(3) for o in range(40) for x in (0, 31) for y in (0, 31)])
+    corners = np.array(
+        [[0, s, 5, o, x, y] for s in range(3) for o in range(40) for x in (0, 31) for y in (0, 31)]
+    )
     images = data.images(corners) // 255
     areas = sprites()[:, 5].sum(axis=(2, 3)).repeat(4)
     assert np.array_equal(images.sum(axis=(1, 2, 3)), areas)
@@ -86,7 +107,8 @@ def test_position_moves_the_sprite_by_whole_pixels(data: DSprites) -> None:
 
     assert centre(31, 5) - centre(0, 5) == pytest.approx([0, 31])
     assert centre(8, 31) - centre(8, 0) == pytest.approx([31, 0])
-    assert centre(0, 0) + centre(31, 31) == pytest.approx([63, 63], abs=1)  # in the middle on the whole
+    # in the middle on the whole
+    assert centre(0, 0) + centre(31, 31) == pytest.approx([63, 63], abs=1)
 
 
 @pytest.mark.parametrize("shape", range(3))
@@ -105,8 +127,12 @@ def test_shapes_have_the_symmetries_of_their_kind() -> None:
     angles = np.linspace(0, 2 * np.pi, 7)
     for shape, turn in (("square", math.pi / 2), ("ellipse", math.pi), ("heart", 2 * math.pi)):
         for scale in (0.5, 0.9):
-            assert np.array_equal(rasterise(shape, scale, angles), rasterise(shape, scale, angles + turn))
-            assert not np.array_equal(rasterise(shape, scale, angles), rasterise(shape, scale, angles + turn / 2))
+            assert np.array_equal(
+                rasterise(shape, scale, angles), rasterise(shape, scale, angles + turn)
+            )
+            assert not np.array_equal(
+                rasterise(shape, scale, angles), rasterise(shape, scale, angles + turn / 2)
+            )
 
 
 def test_orientations_turn_clockwise_and_the_first_is_the_last(data: DSprites) -> None:
@@ -117,7 +143,9 @@ def test_orientations_turn_clockwise_and_the_first_is_the_last(data: DSprites) -
     assert not upright[:8].any()
     assert quarter[:, :8].any()
     assert not quarter[:, -8:].any()
-    distinct = [len(np.unique(own.reshape(40, -1), axis=0)) for own in sprites().reshape(18, 40, SIDE, SIDE)]
+    distinct = [
+        len(np.unique(own.reshape(40, -1), axis=0)) for own in sprites().reshape(18, 40, SIDE, SIDE)
+    ]
     assert min(distinct) >= 35
     assert sorted(distinct)[1] >= 38
 
@@ -152,16 +180,33 @@ def test_archives_that_are_no_dsprites() -> None:
         OfficialDSprites(Path("other.npz"))
     classes = np.stack(np.unravel_index(np.arange(6), (1, 2, 3, 1, 1, 1)), axis=1)
     shuffled = {"latents_values": classes[::-1] * 1.0, "latents_classes": classes[::-1]}
-    np.savez("order.npz", imgs=np.zeros((6, 64, 64), np.uint8), **shuffled)  # type: ignore[arg-type]
+    np.savez(
+        "order.npz",
+        imgs=np.zeros((6, 64, 64), np.uint8),
+        **shuffled,  # type: ignore[arg-type]
+    )
     with pytest.raises(UserError, match="last one fastest"):
         OfficialDSprites(Path("order.npz"))
-    np.savez("size.npz", imgs=np.zeros((6, 32, 32), np.uint8), latents_values=classes * 1.0, latents_classes=classes)
+    np.savez(
+        "size.npz",
+        imgs=np.zeros((6, 32, 32), np.uint8),
+        latents_values=classes * 1.0,
+        latents_classes=classes,
+    )
     with pytest.raises(UserError, match="imgs are"):
         OfficialDSprites(Path("size.npz"))
 
 
 def test_a_subset_is_prepared_for_training(data: DSprites) -> None:
-    arguments = ("prepare-data", "--dataset", "dsprites", "--limit", "90", "--set", "prepare-data.test_fraction=0.2")
+    arguments = (
+        "prepare-data",
+        "--dataset",
+        "dsprites",
+        "--limit",
+        "90",
+        "--set",
+        "prepare-data.test_fraction=0.2",
+    )
     result = invoke(*arguments, "--set", "prepare-data.validation=10")
     assert result.exit_code == 0, result.output
     prepared = read_prepared(Path("data/prepared"))

@@ -26,9 +26,14 @@ class Crash(Exception):
     """Stands for a kill between two iterations."""
 
 
-def make_run(crash_at: int | None = None, nan_at: int | None = None, stop_at: int | None = None, n: int = 12) -> Run:
+def make_run(
+    crash_at: int | None = None, nan_at: int | None = None, stop_at: int | None = None, n: int = 12
+) -> Run:
     torch.manual_seed(0)
-    modules = {"a": nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout()), "b": nn.Linear(3, 1)}
+    modules = {
+        "a": nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout()),
+        "b": nn.Linear(3, 1),
+    }
     rng = torch.Generator().manual_seed(0)
 
     def loss_b(update: int) -> Mapping[str, Tensor]:
@@ -50,7 +55,11 @@ def make_run(crash_at: int | None = None, nan_at: int | None = None, stop_at: in
 
 
 def result(run: Run) -> list[Tensor]:
-    states = [run.modules["a"].state_dict(), run.modules["b"].state_dict(), run.average("a").state_dict()]
+    states = [
+        run.modules["a"].state_dict(),
+        run.modules["b"].state_dict(),
+        run.average("a").state_dict(),
+    ]
     return [tensor.clone() for state in states for tensor in state.values()]
 
 
@@ -92,7 +101,9 @@ def test_a_damaged_state_falls_back_to_the_one_before(capsys: pytest.CaptureFixt
 
 def test_a_loss_that_is_not_finite_stops_the_run_before_it_spoils_the_weights() -> None:
     run = make_run(nan_at=7)
-    with pytest.raises(UserError, match=r"phase 'first' is not finite at iteration 7 \(loss nan, size") as caught:
+    with pytest.raises(
+        UserError, match=r"phase 'first' is not finite at iteration 7 \(loss nan, size"
+    ) as caught:
         run.train()
     assert "\n" not in str(caught.value)
     assert all(torch.isfinite(tensor).all() for tensor in result(run))
@@ -103,7 +114,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_it_spoils_the_weights() 
 
 def test_a_signal_saves_and_says_so() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted, match="iteration 5 of 12; the same command continues") as caught:
+    with pytest.raises(
+        Interrupted, match="iteration 5 of 12; the same command continues"
+    ) as caught:
         make_run(stop_at=4).train()
     assert caught.value.signum == signal.SIGTERM
     assert torch.load(Path("scratch") / STATE, weights_only=True)["step"] == 5
@@ -113,10 +126,14 @@ def test_a_signal_saves_and_says_so() -> None:
 def test_a_phase_updates_its_modules_alone() -> None:
     run = make_run(n=1)
     run.phases = run.phases[:1]
-    before = {name: [p.clone() for p in module.parameters()] for name, module in run.modules.items()}
+    before = {
+        name: [p.clone() for p in module.parameters()] for name, module in run.modules.items()
+    }
     run.train()
     same = {
-        name: all(torch.equal(p, q) for p, q in zip(run.modules[name].parameters(), old, strict=True))
+        name: all(
+            torch.equal(p, q) for p, q in zip(run.modules[name].parameters(), old, strict=True)
+        )
         for name, old in before.items()
     }
     assert same == {"a": True, "b": False}
@@ -138,7 +155,10 @@ def test_the_average_is_an_exponential_one_with_live_statistics() -> None:
     run.train()
     averages.append(run.average("a")[0].weight)  # type: ignore[index]
     assert torch.allclose(averages[0], 0.5 * seen[0] + 0.5 * seen[1])
-    assert torch.equal(run.average("a")[1].running_mean, run.modules["a"][1].running_mean)  # type: ignore[index]
+    assert torch.equal(
+        run.average("a")[1].running_mean,  # type: ignore[index]
+        run.modules["a"][1].running_mean,  # type: ignore[index]
+    )
 
 
 def test_the_log_has_one_row_per_interval_and_means() -> None:
@@ -199,9 +219,13 @@ def test_a_share_of_the_learning_rate_holds_for_its_module_alone() -> None:
     before = {name: module.weight.item() for name, module in modules.items()}
 
     def phase(name: str) -> Phase:
-        return Phase(name, (name,), lambda update: {"loss": modules[name](torch.ones(1, 1)).flatten()})
+        return Phase(
+            name, (name,), lambda update: {"loss": modules[name](torch.ones(1, 1)).flatten()}
+        )
 
     schedule = Schedule(1, 0.01, (0.9, 0.999), shares={"slow": 0.2})
-    Run(modules, [phase("slow"), phase("fast")], schedule, CPU, torch.Generator(), Path("scratch")).train()
+    Run(
+        modules, [phase("slow"), phase("fast")], schedule, CPU, torch.Generator(), Path("scratch")
+    ).train()
     moved = {name: before[name] - module.weight.item() for name, module in modules.items()}
     assert moved == pytest.approx({"slow": 0.002, "fast": 0.01}, rel=1e-4)

@@ -32,7 +32,9 @@ SETTINGS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["elbo", "latent-nll", "both"])
 def test_every_objective_finds_the_exact_posterior(objective: str) -> None:
-    overrides = [argument for key, value in SETTINGS.items() for argument in ("--set", f"{key}={value}")]
+    overrides = [
+        argument for key, value in SETTINGS.items() for argument in ("--set", f"{key}={value}")
+    ]
     flags = ["--gan", FACTORY, "--latent-dim", "2", "--objective", objective]
     result = invoke("fit-encoders", *flags, "--out", "encoders", *overrides)
     assert result.exit_code == 0, result.output

@@ -17,13 +17,24 @@ from ssavl.errors import Interrupted, UserError
 from ssavl.models.extractor import load_extractor
 from tests.conftest import image_folder, invoke, tiny_overrides
 
-TINY = {"batch_size": 16, "width": 4, "features": 8, "iterations": 60, "decay": 30, "learning_rate": 0.01}
+TINY = {
+    "batch_size": 16,
+    "width": 4,
+    "features": 8,
+    "iterations": 60,
+    "decay": 30,
+    "learning_rate": 0.01,
+}
 
 
 def train(out: str, data: str = "data/prepared", **more: object) -> list[str]:
     """Arguments that train a tiny extractor."""
     values = {**TINY, "log_every": 10, **more}
-    overrides = [part for name, value in values.items() for part in ("--set", f"train-extractor.{name}={value}")]
+    overrides = [
+        part
+        for name, value in values.items()
+        for part in ("--set", f"train-extractor.{name}={value}")
+    ]
     return ["train-extractor", "--data", data, "--out", out, "--json", *overrides]
 
 
@@ -36,11 +47,16 @@ def test_it_learns_the_classes_and_its_accuracy_is_that_of_the_file(data: Path) 
     extractor = load_extractor(Path("judge"))
     prepared = read_prepared(data / "prepared")
     x = next(prepared.batches("test", 100))
-    assert float((extractor.classify(x).numpy() == prepared.labels_of("test")).mean()) == found["accuracy"]["test"]
+    assert (
+        float((extractor.classify(x).numpy() == prepared.labels_of("test")).mean())
+        == found["accuracy"]["test"]
+    )
     assert extractor.classes == ("across", "down", "square")
     record = json.loads(Path("judge/run.json").read_text())
     assert record["accuracy"] == found["accuracy"] == extractor.accuracy
-    assert record["weights"] == extractor.weights == load_extractor(Path("judge/extractor.pt")).weights
+    assert (
+        record["weights"] == extractor.weights == load_extractor(Path("judge/extractor.pt")).weights
+    )
     log = read_log(Path("judge/log.csv"))
     assert log["classifier/loss"][-1] < log["classifier/loss"][0] < 3
     assert not any(parameter.requires_grad for parameter in extractor.network.parameters())
@@ -52,8 +68,12 @@ def test_probabilities_follow_from_the_features_and_each_image_stands_alone(data
     x = torch.rand(9, *extractor.image_shape)
     probabilities = extractor.probabilities(x)
     torch.testing.assert_close(probabilities.sum(1), torch.ones(9))
-    torch.testing.assert_close(extractor.network.head(extractor.features(x)).softmax(1), probabilities)
-    torch.testing.assert_close(torch.cat([extractor.features(part) for part in x.split(2)]), extractor.features(x))
+    torch.testing.assert_close(
+        extractor.network.head(extractor.features(x)).softmax(1), probabilities
+    )
+    torch.testing.assert_close(
+        torch.cat([extractor.features(part) for part in x.split(2)]), extractor.features(x)
+    )
     features = extractor.features(x)
     with torch.autocast("cpu", torch.bfloat16):
         assert extractor.features(x).equal(features)
@@ -72,7 +92,9 @@ def test_it_never_sees_an_image_outside_the_training_split(data: Path) -> None:
     assert load_extractor(Path("a")).accuracy != load_extractor(Path("b")).accuracy
 
 
-def test_a_run_that_was_stopped_ends_in_the_same_weights(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_stopped_ends_in_the_same_weights(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert invoke(*train("whole")).exit_code == 0
     iterate = Run.iterate
 
@@ -105,9 +127,9 @@ def test_data_without_labels_are_refused(data: Path) -> None:
     assert invoke("prepare-data", "--out", "unlabelled", *overrides).exit_code == 0
     result = invoke(*train("judge", "unlabelled"))
     assert result.exit_code == 1
-    assert (
-        result.stderr
-        == "Error: unlabelled has no labels, which a classifier learns from: prepare images with classes\n"
+    assert result.stderr == (
+        "Error: unlabelled has no labels, which a classifier learns from: "
+        "prepare images with classes\n"
     )
     assert not Path("judge").exists()
     shutil.copy("data/gan/generator.pt", "other.pt")

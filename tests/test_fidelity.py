@@ -1,4 +1,6 @@
-"""Fidelity: torch-fidelity's own numbers, closed forms, floors, and what must move a distance and what must not."""
+"""Fidelity: torch-fidelity's own numbers, closed forms, floors,
+and what must move a distance and what must not.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from ssavl.datasets.prepared import read_prepared
 from ssavl.engine.device import choose
 from ssavl.metrics import fidelity as metric
-from ssavl.metrics.fidelity import ClassifierFeatures, Features, classifier_judge, features, fidelity, frechet
+from ssavl.metrics.fidelity import (
+    ClassifierFeatures,
+    Features,
+    classifier_judge,
+    features,
+    fidelity,
+    frechet,
+)
 from ssavl.models.extractor import Extractor, load_extractor
 from ssavl.storage.files import sha256
 from tests.conftest import image_folder, invoke, tiny_overrides
@@ -40,7 +49,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("digits")
     torch.set_num_threads(1)
     assert invoke("prepare-data", "--out", root / "prepared").exit_code == 0
-    arguments = train(str(root / "extractor"), str(root / "prepared"), width=8, features=32, iterations=120, decay=60)
+    arguments = train(
+        str(root / "extractor"),
+        str(root / "prepared"),
+        width=8,
+        features=32,
+        iterations=120,
+        decay=60,
+    )
     result = invoke(*arguments, "--set", "train-extractor.batch_size=64")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["accuracy"]["test"] > 0.85
@@ -127,7 +143,9 @@ def test_it_is_what_torch_fidelity_says_of_the_same_images_on_disk(judged: Path)
             verbose=False,
         )
         for theirs, ours in OURS.items():
-            assert found["classifier"][column][ours] == pytest.approx(expected[theirs], rel=1e-4, abs=1e-6), ours
+            assert found["classifier"][column][ours] == pytest.approx(
+                expected[theirs], rel=1e-4, abs=1e-6
+            ), ours
     assert found["classifier"]["generated"][DISTANCE] > found["classifier"]["real"][DISTANCE] > 0
 
 
@@ -145,12 +163,15 @@ def test_the_distance_of_gaussian_features_is_the_closed_form() -> None:
         sets.append(mean + (white * variances.sqrt()) @ basis.T)
         moments.append((mean, variances))
     (m, a), (k, b) = moments
-    expected = (m - k).square().sum() + (a.sqrt() - b.sqrt()).square().sum()  # the two covariances commute
+    # the two covariances commute
+    expected = (m - k).square().sum() + (a.sqrt() - b.sqrt()).square().sum()
     assert frechet(*sets) == pytest.approx(expected.item(), rel=1e-9)
     assert frechet(sets[0].float(), sets[1].float()) == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_a_frozen_copy_of_real_images_scores_at_the_floor(digits: Path, extractor: Extractor) -> None:
+def test_a_frozen_copy_of_real_images_scores_at_the_floor(
+    digits: Path, extractor: Extractor
+) -> None:
     judge = classifier_judge(extractor)
     x, _ = real_digits(digits, 1500)
     reference, other, third = (seen(extractor, part) for part in x.split(500))
@@ -163,15 +184,21 @@ def test_a_frozen_copy_of_real_images_scores_at_the_floor(digits: Path, extracto
     assert copy[DISTANCE] == pytest.approx(floor[DISTANCE], rel=0.5)
     assert abs(copy["precision"] - floor["precision"]) < 0.05
     assert worse[DISTANCE] > 50 * floor[DISTANCE]
-    assert worse["recall"] < 0.1 < 0.8 < floor["recall"]  # precision is blind here: one outlier's ball covers the noise
+    # precision is blind here: one outlier's ball covers the noise
+    assert worse["recall"] < 0.1 < 0.8 < floor["recall"]
     assert 1 < worse["classifier_score"] < floor["classifier_score"] < 10
 
 
-def test_noise_and_dropped_classes_raise_the_distance_step_by_step(digits: Path, extractor: Extractor) -> None:
+def test_noise_and_dropped_classes_raise_the_distance_step_by_step(
+    digits: Path, extractor: Extractor
+) -> None:
     x, labels = real_digits(digits, 2000)
     reference, pool, classes = seen(extractor, x[:500]), x[500:], labels[500:]
     noise = torch.randn(500, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    noisy = [frechet_to(reference, seen(extractor, pool[:500] + scale * noise)) for scale in (0, 0.1, 0.2, 0.4, 0.8)]
+    noisy = [
+        frechet_to(reference, seen(extractor, pool[:500] + scale * noise))
+        for scale in (0, 0.1, 0.2, 0.4, 0.8)
+    ]
     assert noisy == sorted(noisy)
     assert noisy[1] > 1.2 * noisy[0]
     kept = [seen(extractor, pool[classes < 10 - dropped][:400]) for dropped in (0, 2, 4, 6, 8)]
@@ -186,15 +213,21 @@ def frechet_to(reference: Features, images: Features) -> float:
 
 def test_the_batch_changes_nothing(judged: Path, extractor: Extractor, digits: Path) -> None:
     x, _ = real_digits(digits, 50)
-    torch.testing.assert_close(seen(extractor, x, 1)["features"], seen(extractor, x, 50)["features"])
+    torch.testing.assert_close(
+        seen(extractor, x, 1)["features"], seen(extractor, x, 50)["features"]
+    )
     whole = evaluate("-n", "40", "--cache", "a")
     parts = evaluate("-n", "40", "--cache", "b", "--set", "evaluate-fidelity.batch_size=7")
     for column in ("generated", "real"):
         for name, value in whole["classifier"][column].items():
-            assert parts["classifier"][column][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+            assert parts["classifier"][column][name] == pytest.approx(value, rel=1e-4, abs=1e-6), (
+                name
+            )
 
 
-def test_grey_images_are_read_as_on_disk_and_values_outside_are_clipped(extractor: Extractor) -> None:
+def test_grey_images_are_read_as_on_disk_and_values_outside_are_clipped(
+    extractor: Extractor,
+) -> None:
     x = torch.rand(4, 1, 28, 28) * 1.5 - 0.25
     rounded = (x.clamp(0, 1) * 255).round() / 255
     torch.testing.assert_close(seen(extractor, x)["features"], extractor.features(rounded))
@@ -203,7 +236,9 @@ def test_grey_images_are_read_as_on_disk_and_values_outside_are_clipped(extracto
         torch.testing.assert_close(seen(extractor, x)["features"], extractor.features(rounded))
 
 
-def test_a_generator_in_bf16_is_judged_in_float32(judged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generator_in_bf16_is_judged_in_float32(
+    judged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     states: list[bool] = []
     forward = ClassifierFeatures.__call__
 
@@ -241,7 +276,9 @@ def test_results_say_who_judged_and_only_inception_makes_it_fid(judged: Path) ->
     assert evaluate("-n", "20", "--seed", "1")["classifier"]["real"] != own["real"]
 
 
-def test_features_of_real_images_are_kept_for_one_extractor(judged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_real_images_are_kept_for_one_extractor(
+    judged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken: list[int] = []
     take = type(read_prepared(judged / "prepared")).take
 
@@ -265,7 +302,9 @@ def test_features_of_real_images_are_kept_for_one_extractor(judged: Path, monkey
     taken.clear()
     for path in Path("kept").iterdir():
         path.write_bytes(path.read_bytes()[:-99])
-    result = invoke("evaluate", "fidelity", "-n", "20", "--cache", "kept", "--json", *tiny_overrides())
+    result = invoke(
+        "evaluate", "fidelity", "-n", "20", "--cache", "kept", "--json", *tiny_overrides()
+    )
     assert "is damaged" in result.stderr
     assert json.loads(result.stdout) == first
     taken.clear()
@@ -282,11 +321,23 @@ def test_features_of_real_images_are_kept_for_one_extractor(judged: Path, monkey
 
 
 BAD = {
-    "missing inception": (["--inception", "nowhere.pth"], "nowhere.pth is no file", metric.INCEPTION_SHA256),
-    "another inception": (["--inception", "wrong.pth"], "wrong.pth has sha256", metric.INCEPTION_SHA256),
+    "missing inception": (
+        ["--inception", "nowhere.pth"],
+        "nowhere.pth is no file",
+        metric.INCEPTION_SHA256,
+    ),
+    "another inception": (
+        ["--inception", "wrong.pth"],
+        "wrong.pth has sha256",
+        metric.INCEPTION_SHA256,
+    ),
     "no extractor": (["--extractor", "nowhere"], "nowhere does not exist", ""),
     "too many": (["-n", "5000"], "two halves of 5000 are needed", "evaluate-fidelity.samples"),
-    "other images": (["--data", "large"], "reads (1, 28, 28) images, but large holds (1, 32, 32)", ""),
+    "other images": (
+        ["--data", "large"],
+        "reads (1, 28, 28) images, but large holds (1, 32, 32)",
+        "",
+    ),
 }
 
 
@@ -320,7 +371,9 @@ def test_inceptions_weights_make_it_fid(monkeypatch: pytest.MonkeyPatch) -> None
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         torch.save({}, "empty.pth")
         torch.manual_seed(0)
-        network = FeatureExtractorInceptionV3("x", ["64"], feature_extractor_weights_path="empty.pth")
+        network = FeatureExtractorInceptionV3(
+            "x", ["64"], feature_extractor_weights_path="empty.pth"
+        )
     torch.save(network.state_dict(), "inception.pth")
     monkeypatch.setattr(metric, "INCEPTION_SHA256", sha256(Path("inception.pth")))
     judge = metric.inception_judge(Path("inception.pth"), choose("cpu", "float32"))
@@ -329,6 +382,9 @@ def test_inceptions_weights_make_it_fid(monkeypatch: pytest.MonkeyPatch) -> None
         "2048": (2, 2048),
         "logits_unbiased": (2, 1008),
     }
-    assert judge.record() == {"extractor": "inception-v3-compat", "weights": metric.INCEPTION_SHA256}
+    assert judge.record() == {
+        "extractor": "inception-v3-compat",
+        "weights": metric.INCEPTION_SHA256,
+    }
     images, real = ({layer: torch.rand(20, 8) for layer in found} for _ in range(2))
     assert set(fidelity(images, real, judge, 0)) == {"fid", "kid", "isc", "precision", "recall"}

@@ -38,7 +38,9 @@ def bare_state_dict() -> list[str]:
 def wrapped_state_dict() -> list[str]:
     state = {f"module.{key}": value for key, value in dcgan_state().items()}
     discriminator = nn.Sequential(nn.Conv2d(3, 4, 4, 2, 1), nn.Conv2d(4, 8, 4, 2, 1)).state_dict()
-    torch.save({"epoch": 3, "netG": state, "netD": discriminator, "optimizer": {"state": {}}}, "ckpt.pt")
+    torch.save(
+        {"epoch": 3, "netG": state, "netD": discriminator, "optimizer": {"state": {}}}, "ckpt.pt"
+    )
     return ["--gan", "ckpt.pt"]
 
 
@@ -55,7 +57,16 @@ def safetensors() -> list[str]:
 def factory_and_weights() -> list[str]:
     strangers.write_code(Path())
     torch.save(strangers.trained(strangers.DCGAN(nz=9)).state_dict(), "w.pth")
-    return ["--gan", "code.py:make", "--gan-arg", "kind=DCGAN", "--gan-arg", "nz=9", "--weights", "w.pth"]
+    return [
+        "--gan",
+        "code.py:make",
+        "--gan-arg",
+        "kind=DCGAN",
+        "--gan-arg",
+        "nz=9",
+        "--weights",
+        "w.pth",
+    ]
 
 
 def uniform_prior() -> list[str]:
@@ -66,7 +77,8 @@ def uniform_prior() -> list[str]:
 def class_conditional() -> list[str]:
     strangers.write_code(Path())
     Path("code.gan.yaml").write_text(
-        "latents:\n- {dim: 5}\n- {role: category, prior: categorical, dim: 3}\nseparate: true\noutput_range: [0, 1]\n"
+        "latents:\n- {dim: 5}\n- {role: category, prior: categorical, dim: 3}\nseparate: "
+        "true\noutput_range: [0, 1]\n"
     )
     return ["--gan", "code.py:make", "--gan-arg", "kind=Conditional"]
 
@@ -74,7 +86,10 @@ def class_conditional() -> list[str]:
 def exported() -> list[str]:
     batch = torch.export.Dim("batch", min=1, max=4096)
     network = strangers.trained(strangers.MLP())
-    torch.export.save(torch.export.export(network, (torch.randn(3, 7),), dynamic_shapes=({0: batch},)), "model.pt2")
+    torch.export.save(
+        torch.export.export(network, (torch.randn(3, 7),), dynamic_shapes=({0: batch},)),
+        "model.pt2",
+    )
     return ["--gan", "model.pt2", "--trust", "--latent-dim", "7"]
 
 
@@ -89,7 +104,9 @@ def onnx_graph() -> list[str]:
 
 
 def onnx_without_gradient() -> list[str]:
-    """onnx2torch has no conversion of Celu, so onnxruntime runs it, and encoders learn by latent-nll."""
+    """onnx2torch has no conversion of Celu, so onnxruntime runs it,
+    and encoders learn by latent-nll.
+    """
     strangers.export_onnx(strangers.Celu(), torch.randn(2, 5), Path("model.onnx"))
     return ["--gan", "model.onnx"]
 
@@ -129,7 +146,9 @@ NO_GRADIENT = (onnx_without_gradient, onnx_of_one_batch_size)
 
 
 @pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.__name__)
-def test_every_way_of_holding_a_generator_is_inspected_fitted_and_used(holding: Callable[[], list[str]]) -> None:
+def test_every_way_of_holding_a_generator_is_inspected_fitted_and_used(
+    holding: Callable[[], list[str]],
+) -> None:
     flags = holding()
     result = invoke("inspect", *flags, "--json", "--out", "look")
     assert result.exit_code == 0, result.output
@@ -153,7 +172,9 @@ def test_every_way_of_holding_a_generator_is_inspected_fitted_and_used(holding: 
     result = invoke("reconstruct", "own.npy", *flags, "--encoders", "encoders", "-o", "out")
     assert result.exit_code == 0, result.output
     assert len(list(Path("out").glob("*.png"))) == 5
-    result = invoke("invert", "own.npy", *flags, "--encoders", "encoders", "-o", "y.npz", "--refine", "2")
+    result = invoke(
+        "invert", "own.npy", *flags, "--encoders", "encoders", "-o", "y.npz", "--refine", "2"
+    )
     assert (result.exit_code == 0) == (holding not in NO_GRADIENT), result.output
     assert holding not in NO_GRADIENT or "passes no gradient" in result.stderr
 
@@ -186,7 +207,10 @@ def test_what_is_no_onnx_graph_is_refused(content: bytes) -> None:
 
 
 def test_both_ways_of_running_an_onnx_graph_are_the_network_that_was_exported() -> None:
-    for holding, network in ((onnx_graph, strangers.DCGAN()), (onnx_of_one_batch_size, strangers.MLP())):
+    for holding, network in (
+        (onnx_graph, strangers.DCGAN()),
+        (onnx_of_one_batch_size, strangers.MLP()),
+    ):
         generator = load_generator(GeneratorSource(holding()[1]))
         z = torch.randn(5, generator.latent_space.dim)
         shaped = z.view(5, 6, 1, 1) if holding is onnx_graph else z
@@ -198,7 +222,10 @@ def test_inspect_counts_dead_first_units() -> None:
     strangers.write_code(Path())
     result = invoke("inspect", "--gan", "code.py:Dead", "--latent-dim", "7", "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["first units"] == "25% dead at every prior draw, 100% at the mean latent"
+    assert (
+        json.loads(result.stdout)["first units"]
+        == "25% dead at every prior draw, 100% at the mean latent"
+    )
 
 
 def test_images_of_256_pixels_are_supported() -> None:
@@ -281,8 +308,20 @@ def test_a_factory_that_leaves_batchnorm_in_training_mode_is_put_into_evaluation
 
 
 def test_a_graph_traced_in_training_mode_is_refused() -> None:
-    torch.jit.trace(strangers.trained(strangers.DCGAN()).train(), torch.randn(4, 6, 1, 1)).save("model.ts")
-    result = invoke("fit-encoders", "--gan", "model.ts", "--trust", "--latent-dim", "6", "--out", "encoders", *FIT)
+    torch.jit.trace(strangers.trained(strangers.DCGAN()).train(), torch.randn(4, 6, 1, 1)).save(
+        "model.ts"
+    )
+    result = invoke(
+        "fit-encoders",
+        "--gan",
+        "model.ts",
+        "--trust",
+        "--latent-dim",
+        "6",
+        "--out",
+        "encoders",
+        *FIT,
+    )
     assert result.exit_code == 1
     assert "normalises over the batch: call .eval()" in result.stderr
     assert not Path("encoders").exists()
@@ -300,7 +339,9 @@ def test_a_wrong_latent_size_names_the_flag(size: str) -> None:
 
 def test_flags_mend_what_flags_can_mend() -> None:
     strangers.write_code(Path())
-    result = invoke("inspect", "--gan", "code.py:Grey", "--latent-dim", "7", "--output-range", "0", "255")
+    result = invoke(
+        "inspect", "--gan", "code.py:Grey", "--latent-dim", "7", "--output-range", "0", "255"
+    )
     assert result.exit_code == 0, result.output
     result = invoke("inspect", "--gan", "code.py:make", "--latent-dim", "8")
     assert result.exit_code == 1

@@ -29,7 +29,11 @@ def parameters(n: int, seed: int = 0) -> Tensor:
 def test_split_and_join_are_inverse() -> None:
     latents = SPACE.sample(5, torch.Generator().manual_seed(0))
     parts = SPACE.split(latents)
-    assert {name: part.shape[-1] for name, part in parts.items()} == {"noise": 3, "code": 2, "category": 4}
+    assert {name: part.shape[-1] for name, part in parts.items()} == {
+        "noise": 3,
+        "code": 2,
+        "category": 4,
+    }
     assert torch.equal(SPACE.join(parts), latents)
     assert LatentSpace.from_config(SPACE.config) == SPACE
     with pytest.raises(ValueError, match="dimensions"):
@@ -62,7 +66,9 @@ def bounded(prior: Prior) -> LatentSpace:
 def test_truncated_draws_are_truncated_normal() -> None:
     draw = bounded("truncated-normal").sample(20_000, torch.Generator().manual_seed(0))
     for column in draw.T:
-        assert stats.kstest(column.numpy(), stats.truncnorm(-TRUNCATION, TRUNCATION).cdf).pvalue > 0.01
+        assert (
+            stats.kstest(column.numpy(), stats.truncnorm(-TRUNCATION, TRUNCATION).cdf).pvalue > 0.01
+        )
 
 
 def test_sphere_draws_are_uniform_on_the_sphere() -> None:
@@ -79,7 +85,9 @@ def test_base_space_maps_onto_the_prior_and_back(prior: Prior) -> None:
     latents = space.sample(500, torch.Generator().manual_seed(0))
     assert torch.allclose(space.from_base(space.to_base(latents)), latents, atol=1e-4)
     assert LatentSpace.from_config(space.config) == space
-    posterior = space.posterior(torch.randn(500, space.parameter_size, generator=torch.Generator().manual_seed(1)))
+    posterior = space.posterior(
+        torch.randn(500, space.parameter_size, generator=torch.Generator().manual_seed(1))
+    )
     for point in (posterior.rsample(), posterior.sample(), posterior.mode):
         assert torch.allclose(space.from_base(space.to_base(point)), point, atol=1e-4)
 
@@ -87,11 +95,18 @@ def test_base_space_maps_onto_the_prior_and_back(prior: Prior) -> None:
 def test_posterior_draws_of_the_prior_are_uniform_too() -> None:
     torch.manual_seed(0)
     draw = SPACE.posterior(torch.zeros(20_000, SPACE.parameter_size)).rsample()
-    assert stats.kstest(SPACE.split(draw)["code"][:, 0].numpy(), stats.uniform(-1, 2).cdf).pvalue > 0.01
+    assert (
+        stats.kstest(SPACE.split(draw)["code"][:, 0].numpy(), stats.uniform(-1, 2).cdf).pvalue
+        > 0.01
+    )
 
 
-@pytest.mark.parametrize(("transform", "border"), [(ErfTransform(), 1.0), (TruncationTransform(), TRUNCATION)])
-def test_a_transform_inverts_and_its_jacobian_is_the_slope(transform: Transform, border: float) -> None:
+@pytest.mark.parametrize(
+    ("transform", "border"), [(ErfTransform(), 1.0), (TruncationTransform(), TRUNCATION)]
+)
+def test_a_transform_inverts_and_its_jacobian_is_the_slope(
+    transform: Transform, border: float
+) -> None:
     u = torch.linspace(-3, 3, 13, dtype=torch.float64, requires_grad=True)
     c = transform(u)
     assert torch.allclose(transform.inv(c.detach().clone()), u, atol=1e-9)
@@ -115,17 +130,26 @@ def test_closed_form_kl_agrees_with_monte_carlo() -> None:
 
 
 def test_kl_of_the_prior_is_zero_and_of_a_sure_category_log_k() -> None:
-    assert all(kl.abs().max() < 1e-6 for kl in SPACE.posterior(torch.zeros(2, SPACE.parameter_size)).kl().values())
+    assert all(
+        kl.abs().max() < 1e-6
+        for kl in SPACE.posterior(torch.zeros(2, SPACE.parameter_size)).kl().values()
+    )
     sure = torch.zeros(1, SPACE.parameter_size)
     sure[0, -4] = 100
     assert SPACE.posterior(sure).kl()["category"].item() == pytest.approx(math.log(4), abs=1e-5)
 
 
-@pytest.mark.parametrize(("prior", "edge"), [("uniform", 0.99999), ("truncated-normal", 1.99999), ("normal", 9)])
+@pytest.mark.parametrize(
+    ("prior", "edge"), [("uniform", 0.99999), ("truncated-normal", 1.99999), ("normal", 9)]
+)
 def test_densities_integrate_to_one(prior: Prior, edge: float) -> None:
     space = LatentSpace([Block("code", "code", prior, 1)])
     grid = torch.linspace(-edge, edge, 20_001)[:, None]
-    density = space.posterior(torch.tensor([[0.3, -0.5]]).expand(len(grid), -1)).log_prob(grid)["code"].exp()
+    density = (
+        space.posterior(torch.tensor([[0.3, -0.5]]).expand(len(grid), -1))
+        .log_prob(grid)["code"]
+        .exp()
+    )
     assert torch.trapezoid(density, grid[:, 0]).item() == pytest.approx(1, abs=2e-3)
 
 
@@ -138,19 +162,25 @@ def test_entropy_is_minus_the_expected_log_density(space: LatentSpace) -> None:
 
 
 @pytest.mark.parametrize("straight_through", [False, True])
-def test_gumbel_softmax_at_low_temperature_has_the_category_frequencies(straight_through: bool) -> None:
+def test_gumbel_softmax_at_low_temperature_has_the_category_frequencies(
+    straight_through: bool,
+) -> None:
     torch.manual_seed(1)
     logits = torch.tensor([0.5, -1.0, 1.5, 0.0])
     row = torch.cat([torch.zeros(SPACE.parameter_size - 4), logits])
     draw = SPACE.posterior(row.expand(40_000, -1)).rsample(0.01, straight_through)
     counts = torch.bincount(SPACE.split(draw)["category"].argmax(1), minlength=4)
-    assert stats.chisquare(counts.numpy(), 40_000 * logits.double().softmax(0).numpy()).pvalue > 0.01
+    assert (
+        stats.chisquare(counts.numpy(), 40_000 * logits.double().softmax(0).numpy()).pvalue > 0.01
+    )
 
 
 def test_straight_through_is_one_hot_and_carries_a_gradient() -> None:
     row = parameters(6).requires_grad_(True)
     draw = SPACE.split(SPACE.posterior(row).rsample(0.67, straight_through=True))["category"]
-    assert torch.allclose(draw.detach().sort(1).values, torch.tensor([0.0, 0, 0, 1]).expand(6, -1), atol=1e-6)
+    assert torch.allclose(
+        draw.detach().sort(1).values, torch.tensor([0.0, 0, 0, 1]).expand(6, -1), atol=1e-6
+    )
     draw[:, 0].sum().backward()
     assert row.grad is not None
     assert row.grad[:, -4:].abs().sum() > 0
@@ -190,7 +220,12 @@ def test_extreme_encoder_outputs_stay_finite() -> None:
 
 @pytest.mark.parametrize(
     ("role", "prior", "dim"),
-    [("category", "normal", 3), ("code", "categorical", 3), ("noise", "normal", 0), ("noise", "sphere", 1)],
+    [
+        ("category", "normal", 3),
+        ("code", "categorical", 3),
+        ("noise", "normal", 0),
+        ("noise", "sphere", 1),
+    ],
 )
 def test_impossible_blocks_are_refused(role: str, prior: str, dim: int) -> None:
     with pytest.raises(ValueError, match="block 'b'"):

@@ -26,7 +26,9 @@ GAUSSIAN = Likelihood("gaussian", SIGMA)
 
 
 class Mixture:
-    """A linear Gaussian generator whose offset depends on a category: p(x) is a sum of K Gaussians."""
+    """A linear Gaussian generator whose offset depends on a category:
+    p(x) is a sum of K Gaussians.
+    """
 
     def __init__(self, k: int = 3) -> None:
         self.plain = LinearGaussian()
@@ -43,7 +45,9 @@ class Mixture:
 
     def joint(self, x: Tensor) -> Tensor:
         """log p(x, d), ``(B, K)``."""
-        return torch.stack([self.plain.log_prob(x - own) for own in self.offsets], 1) - math.log(len(self.offsets))
+        return torch.stack([self.plain.log_prob(x - own) for own in self.offsets], 1) - math.log(
+            len(self.offsets)
+        )
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self.joint(x).logsumexp(1)
@@ -55,7 +59,9 @@ class Mixture:
 
 
 def rng() -> torch.Generator:
-    """Streams of random numbers other than the images' own, which a posterior must not be drawn with."""
+    """Streams of random numbers other than the images' own,
+    which a posterior must not be drawn with.
+    """
     torch.manual_seed(11)
     return torch.Generator().manual_seed(12)
 
@@ -69,7 +75,8 @@ def test_weighted_bounds_rise_with_k_to_the_exact_value() -> None:
     means = [own.mean().item() for own in found.values()]
     assert means == sorted(means)
     for lower, higher in zip(list(found.values()), list(found.values())[1:], strict=False):
-        assert (lower <= higher + 1e-9).all()  # the same draws, so by Jensen's inequality for each image
+        # the same draws, so by Jensen's inequality for each image
+        assert (lower <= higher + 1e-9).all()
     assert means[1] < exact.mean().item() - 0.02
     assert means[-1] == pytest.approx(exact.mean().item(), abs=0.03)
     # One draw is surrogate 1 with its divergences drawn too.
@@ -106,7 +113,9 @@ def test_what_is_not_inferred_comes_from_the_prior() -> None:
 
 @pytest.mark.parametrize(("schedule", "leapfrog"), [("sigmoidal", 1), ("linear", 2)])
 @pytest.mark.parametrize("from_encoder", [False, True])
-def test_annealed_bounds_enclose_the_exact_value_closely(schedule: Schedule, leapfrog: int, from_encoder: bool) -> None:
+def test_annealed_bounds_enclose_the_exact_value_closely(
+    schedule: Schedule, leapfrog: int, from_encoder: bool
+) -> None:
     generator = LinearGaussian()
     latents, x = generator.draw(24)
     start = generator.posterior(x, spoil=0.3) if from_encoder else None
@@ -122,7 +131,9 @@ def test_annealed_bounds_enclose_the_exact_value_closely(schedule: Schedule, lea
 
 
 def test_a_short_path_is_loose_on_both_sides() -> None:
-    """So that the test above cannot pass by accident: with few temperatures the bounds part, in the right order."""
+    """So that the test above cannot pass by accident:
+    with few temperatures the bounds part, in the right order.
+    """
     generator = LinearGaussian()
     latents, x = generator.draw(64)
     found = annealed(x, generator, GAUSSIAN, Annealing(4, 1, 1, "linear"), rng(), exact=latents)
@@ -135,7 +146,9 @@ def test_a_short_path_is_loose_on_both_sides() -> None:
 def test_categories_agree_with_their_sum() -> None:
     generator = Mixture()
     latents, x = generator.draw(24)
-    found = annealed(x, generator, GAUSSIAN, Annealing(60, 16, 2, category_every=1), rng(), exact=latents)
+    found = annealed(
+        x, generator, GAUSSIAN, Annealing(60, 16, 2, category_every=1), rng(), exact=latents
+    )
     exact = generator.log_prob(x).mean().item()
     assert found.upper is not None
     assert found.lower.mean().item() == pytest.approx(exact, abs=0.1)
@@ -143,14 +156,18 @@ def test_categories_agree_with_their_sum() -> None:
 
 
 def test_transitions_leave_the_posterior_as_it_is() -> None:
-    """Chains that begin at it stay distributed as it is: moments and category frequencies, against enumeration."""
+    """Chains that begin at it stay distributed as it is:
+    moments and category frequencies, against enumeration.
+    """
     generator = Mixture()
     _, x = generator.draw(1)
     conditional = generator.joint(x).softmax(1)[0]
     chains = 2000
     path = Bridge(x, generator, GAUSSIAN, chains, rng())
     index = torch.multinomial(conditional, chains, replacement=True)
-    rest = torch.cat([generator.plain.posterior(x - generator.offsets[k][None]).sample() for k in index.tolist()])
+    rest = torch.cat(
+        [generator.plain.posterior(x - generator.offsets[k][None]).sample() for k in index.tolist()]
+    )
     latents = torch.cat([torch.nn.functional.one_hot(index, 3).float(), rest], 1)
     base = generator.latent_space.to_base(latents)[:, 3:]
     point = path.point(base, {"category": index})
@@ -171,7 +188,9 @@ def test_images_are_drawn_from_the_likelihood(name: str) -> None:
     x_hat = torch.full((4000, 1, 3, 3), 0.5)
     deviation = (likelihood.sample(x_hat, rng()) - x_hat).std().item()
     # A Gaussian's curvature is its precision: both must tell of the same density.
-    assert deviation == pytest.approx(likelihood.curvature(x_hat).flatten()[0].item() ** -0.5, rel=0.02)
+    assert deviation == pytest.approx(
+        likelihood.curvature(x_hat).flatten()[0].item() ** -0.5, rel=0.02
+    )
     assert deviation == pytest.approx({"paper": 0.5**0.5, "gaussian": 0.3}[name], rel=0.02)
 
 
@@ -186,7 +205,9 @@ def test_the_unnormalised_likelihood_is_a_gaussian_up_to_its_constant() -> None:
     x = generator.sample(6)
     half = Likelihood("gaussian", math.sqrt(0.5))
     posterior = generator.posterior(x)
-    paper = importance_weighted(x, posterior, generator, Likelihood("paper"), [300], 600, rng())[300]
+    paper = importance_weighted(x, posterior, generator, Likelihood("paper"), [300], 600, rng())[
+        300
+    ]
     normalised = importance_weighted(x, posterior, generator, half, [300], 600, rng())[300]
     assert torch.allclose(paper, normalised + 9 / 2 * math.log(math.pi), atol=1e-4)
 
@@ -241,13 +262,25 @@ def test_the_command_orders_its_bounds(data: Path, likelihood: str) -> None:
     generated = found["nats"]["generated"]
     upper = generated["generator"]["ais_upper"]["mean"]
     slack = 3 * generated["generator"]["ais_gap"]["standard_error"]
-    below = [generated["generator"]["ais_lower"]] + [generated[m][b] for m in ("ssavl", "ssavl-r") for b in LOWER]
+    below = [generated["generator"]["ais_lower"]] + [
+        generated[m][b] for m in ("ssavl", "ssavl-r") for b in LOWER
+    ]
     assert all(bound["mean"] <= upper + slack for bound in below)
 
 
 def test_a_learned_sigma_says_where_it_is_from(data: Path) -> None:
     overrides = tiny_overrides(likelihood__name="gaussian", evaluate_likelihood__temperatures=0)
-    arguments = ("--images", "4", "--k", "2", "--out", "l", "--encoders", "data/encoders", *overrides)
+    arguments = (
+        "--images",
+        "4",
+        "--k",
+        "2",
+        "--out",
+        "l",
+        "--encoders",
+        "data/encoders",
+        *overrides,
+    )
     sigmas = {}
     for origin in ("generated", "train"):
         result = invoke("evaluate", "likelihood", "--sigma-from", origin, *arguments)
@@ -257,7 +290,8 @@ def test_a_learned_sigma_says_where_it_is_from(data: Path) -> None:
         assert found["likelihood"]["sigma_from"] == origin
         assert found["nats"]["test"].keys() == {"ssavl"}  # no temperatures, no annealing
         sigmas[origin] = found["likelihood"]["sigma"]
-    assert 0 < sigmas["generated"] < sigmas["train"]  # an untrained encoder knows neither, real images least
+    # an untrained encoder knows neither, real images least
+    assert 0 < sigmas["generated"] < sigmas["train"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ from torch import Tensor
 from ssavl.engine.device import Compute
 from ssavl.engine.run import Run, Schedule
 from ssavl.methods.clusters import embedding_phase, find_clusters
-from ssavl.methods.ssavl import Fitting, Networks, build_networks, fit_phases, gan_phases, joint_phase
+from ssavl.methods.ssavl import (
+    Fitting,
+    Networks,
+    build_networks,
+    fit_phases,
+    gan_phases,
+    joint_phase,
+)
 from ssavl.methods.vae import build_vae, vae_phases
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.embedding import Embedding
@@ -54,7 +61,9 @@ def make(**params: object) -> tuple[Networks, Run]:
 
 
 def parameters(networks: Networks) -> dict[str, list[Tensor]]:
-    return {name: [p.detach().clone() for p in m.parameters()] for name, m in networks.modules().items()}
+    return {
+        name: [p.detach().clone() for p in m.parameters()] for name, m in networks.modules().items()
+    }
 
 
 def changed(before: dict[str, list[Tensor]], after: dict[str, list[Tensor]]) -> set[str]:
@@ -64,7 +73,9 @@ def changed(before: dict[str, list[Tensor]], after: dict[str, list[Tensor]]) -> 
 
 @pytest.mark.parametrize("consistency", [0.0, 0.5])
 @pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
-def test_each_phase_updates_exactly_what_its_equation_names(schedule: str, consistency: float) -> None:
+def test_each_phase_updates_exactly_what_its_equation_names(
+    schedule: str, consistency: float
+) -> None:
     networks, run = make(
         schedule=schedule,
         real_consistency={"weight": consistency},
@@ -114,15 +125,22 @@ def test_warm_up_keeps_the_information_from_the_generator(phase: int) -> None:
             after[weight, update] = parameters(networks)["generator"]
             if weight:
                 assert "code_encoder" in changed(before, parameters(networks))
-    same = {u: all(torch.equal(p, q) for p, q in zip(after[0.0, u], after[1.0, u], strict=True)) for u in (0, 5)}
+    same = {
+        u: all(torch.equal(p, q) for p, q in zip(after[0.0, u], after[1.0, u], strict=True))
+        for u in (0, 5)
+    }
     assert same == {0: True, 5: False}
 
 
 @pytest.mark.parametrize("schedule", sorted(UPDATES))
 def test_codes_open_one_after_another(schedule: str) -> None:
-    """A closed code moves no image; when the last is open the generator is the one that it would be without."""
+    """A closed code moves no image; when the last is open the generator is the one that it would be
+    without.
+    """
     opening = {"start": 1, "every": 1, "length": 1}
-    networks, run = make(schedule=schedule, iterations=4, code_dim=3, code_opening=opening, block_gain={"code": 0.5})
+    networks, run = make(
+        schedule=schedule, iterations=4, code_dim=3, code_opening=opening, block_gain={"code": 0.5}
+    )
     generator = networks.generator
     space = generator.latent_space
     latents = space.sample(5, torch.Generator().manual_seed(0))
@@ -134,7 +152,9 @@ def test_codes_open_one_after_another(schedule: str) -> None:
         for dimension in range(3):
             moved = parts["code"].clone()
             moved[:, dimension] += 0.5
-            felt.append(not torch.equal(generator(latents), generator(space.join({**parts, "code": moved}))))
+            felt.append(
+                not torch.equal(generator(latents), generator(space.join({**parts, "code": moved})))
+            )
         generator.train()
         assert felt == [True] * count + [False] * (3 - count)
     assert torch.equal(generator.gain, networks.generator.from_config(generator.config).gain)
@@ -177,10 +197,21 @@ def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them
         return images[torch.randint(60, (n,), generator=rng)]
 
     phase = embedding_phase(embedding, params, real, rng)
-    Run({"embedding": embedding}, [phase], Schedule(60, 0.005, (0.5, 0.9)), CPU, rng, Path("embedding")).train()
+    Run(
+        {"embedding": embedding},
+        [phase],
+        Schedule(60, 0.005, (0.5, 0.9)),
+        CPU,
+        rng,
+        Path("embedding"),
+    ).train()
     clusters = find_clusters(embedding, images.split(25), 3, params, seed=0)
     assert clusters.labels.shape == (60,)
-    assert {tuple(clusters.labels[truth == k].unique().tolist()) for k in range(3)} == {(0,), (1,), (2,)}
+    assert {tuple(clusters.labels[truth == k].unique().tolist()) for k in range(3)} == {
+        (0,),
+        (1,),
+        (2,),
+    }
     assert clusters.summary(3)["smallest"] == pytest.approx(1 / 3)
 
     def clustered(n: int) -> tuple[Tensor, Tensor]:
@@ -191,7 +222,12 @@ def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them
     networks = build_networks(settings, (1, 28, 28))
     schedule = Schedule(60, 0.005, (0.5, 0.9))
     Run(
-        networks.modules(), gan_phases(networks, settings, real, rng, clustered), schedule, CPU, rng, Path("gan")
+        networks.modules(),
+        gan_phases(networks, settings, real, rng, clustered),
+        schedule,
+        CPU,
+        rng,
+        Path("gan"),
     ).train()
     assert networks.code_encoder is not None
     read = networks.code_encoder.posterior(images).probabilities("category").argmax(1)
@@ -206,11 +242,19 @@ def test_with_clusters_alone_the_information_moves_the_generator_only(alone: boo
     networks = build_networks(settings, (1, 28, 28))
     rng = torch.Generator().manual_seed(0)
     images = torch.rand(4, 1, 28, 28)
-    phases = gan_phases(networks, settings, lambda n: images, rng, lambda n: (images, torch.zeros(4, dtype=torch.long)))
+    phases = gan_phases(
+        networks,
+        settings,
+        lambda n: images,
+        rng,
+        lambda n: (images, torch.zeros(4, dtype=torch.long)),
+    )
     run = Run(networks.modules(), phases, Schedule(1, 0.01, (0.5, 0.9)), CPU, rng, Path("scratch"))
     before = parameters(networks)
     run.update(run.phases[1], 0)
-    assert changed(before, parameters(networks)) == ({"generator"} if alone else {"generator", "code_encoder"})
+    assert changed(before, parameters(networks)) == (
+        {"generator"} if alone else {"generator", "code_encoder"}
+    )
 
 
 def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
@@ -222,9 +266,15 @@ def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     modules = {"code_encoder": networks.code_encoder, "noise_encoder": networks.noise_encoder}
     images = torch.rand(4, 1, 28, 28)
     phase = joint_phase(
-        model, tuple(modules), generator, lambda: images, Fitting(Likelihood(), 1.0, RelaxationParams())
+        model,
+        tuple(modules),
+        generator,
+        lambda: images,
+        Fitting(Likelihood(), 1.0, RelaxationParams()),
     )
-    run = Run(modules, [phase], Schedule(1, 0.01, (0.5, 0.9)), CPU, torch.Generator(), Path("scratch"))
+    run = Run(
+        modules, [phase], Schedule(1, 0.01, (0.5, 0.9)), CPU, torch.Generator(), Path("scratch")
+    )
     before = parameters(networks)
     buffers = [b.clone() for b in generator.buffers()]
     run.update(phase, 0)
@@ -240,11 +290,15 @@ def test_transformed_images_are_explained_by_what_is_inferred_from_them(transfor
     encoders = {"code_encoder": networks.code_encoder, "noise_encoder": networks.noise_encoder}
     generator = networks.generator.eval().requires_grad_(False)
     rng = torch.Generator().manual_seed(0)
-    fitting = Fitting(Likelihood(), 1.0, RelaxationParams(), transform=torch.zeros_like if transformed else None)
+    fitting = Fitting(
+        Likelihood(), 1.0, RelaxationParams(), transform=torch.zeros_like if transformed else None
+    )
 
     def losses() -> dict[str, Tensor]:
         """Of each phase for other latents, but the same draws of the posteriors."""
-        phases = fit_phases(encoders, generator, lambda: generator.latent_space.sample(4, rng), fitting)
+        phases = fit_phases(
+            encoders, generator, lambda: generator.latent_space.sample(4, rng), fitting
+        )
         found = {}
         for phase in phases:
             torch.manual_seed(0)
@@ -252,7 +306,8 @@ def test_transformed_images_are_explained_by_what_is_inferred_from_them(transfor
         return found
 
     first, second = losses(), losses()
-    # Every image is black: only the code encoder's bound, which is given the noise, still knows what made it.
+    # Every image is black: only the code encoder's bound, which is given the noise, still knows
+    # what made it.
     assert torch.equal(first["noise-encoder"], second["noise-encoder"]) == transformed
     assert not torch.equal(first["code-encoder"], second["code-encoder"])
     phases = fit_phases(encoders, generator, lambda: generator.latent_space.sample(4, rng), fitting)
@@ -268,13 +323,23 @@ def test_an_autoencoder_learns_generator_and_encoders_together() -> None:
     rng = torch.Generator().manual_seed(0)
     images = torch.linspace(0, 1, 4)[:, None, None, None].expand(4, 1, 28, 28)
     generator, model = build_vae(TrainGanParams.model_validate(SMALL), (1, 28, 28))
-    modules = {"generator": generator, "code_encoder": next(iter(model)), "noise_encoder": list(model)[1]}
+    modules = {
+        "generator": generator,
+        "code_encoder": next(iter(model)),
+        "noise_encoder": list(model)[1],
+    }
     fitting = Fitting(Likelihood(), 1.0, RelaxationParams())
-    phases = vae_phases(model, ("code_encoder", "noise_encoder"), generator, lambda: images, fitting)
+    phases = vae_phases(
+        model, ("code_encoder", "noise_encoder"), generator, lambda: images, fitting
+    )
     run = Run(modules, phases, Schedule(150, 0.01, (0.9, 0.999)), CPU, rng, Path("scratch"))
-    before = {name: [p.detach().clone() for p in module.parameters()] for name, module in modules.items()}
+    before = {
+        name: [p.detach().clone() for p in module.parameters()] for name, module in modules.items()
+    }
     first = phases[0].loss(0)["loss"].mean().item()
     run.train()
-    after: dict[str, list[Tensor]] = {name: list(module.parameters()) for name, module in modules.items()}
+    after: dict[str, list[Tensor]] = {
+        name: list(module.parameters()) for name, module in modules.items()
+    }
     assert changed(before, after) == set(modules)
     assert phases[0].loss(0)["loss"].mean().item() < 0.8 * first

@@ -22,7 +22,9 @@ CLASSES = np.repeat(np.arange(5), 40)
 
 def test_perfect_categories_in_any_order_score_one() -> None:
     permutation = np.array([3, 1, 4, 0, 2])
-    assert all(value == pytest.approx(1) for value in clustering(permutation[CLASSES], CLASSES).values())
+    assert all(
+        value == pytest.approx(1) for value in clustering(permutation[CLASSES], CLASSES).values()
+    )
 
 
 def test_scores_are_invariant_under_permutation_of_the_categories() -> None:
@@ -56,7 +58,11 @@ def test_random_categories_score_at_chance() -> None:
 
 
 def test_confusion_counts() -> None:
-    assert confusion(np.array([0, 0, 2]), np.array([1, 1, 0]), 3, 2).tolist() == [[0, 2], [0, 0], [1, 0]]
+    assert confusion(np.array([0, 0, 2]), np.array([1, 1, 0]), 3, 2).tolist() == [
+        [0, 2],
+        [0, 0],
+        [1, 0],
+    ]
 
 
 def test_kmeans_finds_separated_blobs() -> None:
@@ -82,7 +88,9 @@ def test_surrogates_bound_the_exact_log_likelihood_and_the_first_reaches_it() ->
     generator = LinearGaussian()
     x = generator.sample(64)
     rng = torch.Generator().manual_seed(0)
-    terms = surrogates(x, generator.posterior(x), generator, Likelihood("gaussian", SIGMA), 400, rng)
+    terms = surrogates(
+        x, generator.posterior(x), generator, Likelihood("gaussian", SIGMA), 400, rng
+    )
     exact = generator.log_prob(x).mean().item()
     assert terms["ll"].mean().item() == pytest.approx(exact, abs=0.02)
     assert terms["ll_code"].mean().item() < exact - 0.05
@@ -95,11 +103,16 @@ def test_surrogates_leave_out_what_the_model_cannot_infer() -> None:
     x = generator.sample(3)
     posterior = generator.posterior(x).over(generator.latent_space.subspace("noise"))
     rng = torch.Generator().manual_seed(0)
-    assert set(surrogates(x, posterior, generator, Likelihood(), 1, rng)) == {"ll_noise", "kl_noise"}
+    assert set(surrogates(x, posterior, generator, Likelihood(), 1, rng)) == {
+        "ll_noise",
+        "kl_noise",
+    }
 
 
 @pytest.mark.parametrize(("spoil", "calibrated"), [(0.0, True), (0.3, False)])
-def test_coverage_of_the_exact_posterior_is_nominal_and_of_a_spoilt_one_is_not(spoil: float, calibrated: bool) -> None:
+def test_coverage_of_the_exact_posterior_is_nominal_and_of_a_spoilt_one_is_not(
+    spoil: float, calibrated: bool
+) -> None:
     generator = LinearGaussian()
     latents, x = generator.draw(4000)
     rng = torch.Generator().manual_seed(0)
@@ -125,13 +138,17 @@ def test_overconfidence_shows_its_sign() -> None:
 
 
 @pytest.mark.parametrize(("sharpen", "calibrated"), [(1.0, True), (3.0, False)])
-def test_a_category_is_calibrated_when_its_probabilities_are_frequencies(sharpen: float, calibrated: bool) -> None:
+def test_a_category_is_calibrated_when_its_probabilities_are_frequencies(
+    sharpen: float, calibrated: bool
+) -> None:
     rng = torch.Generator().manual_seed(0)
     space = LatentSpace([Block("category", "category", "categorical", 5)])
     logits = torch.randn(6000, 5, generator=rng)
     truth = torch.multinomial(logits.softmax(1), 1, generator=rng)[:, 0]
     latents = torch.nn.functional.one_hot(truth, 5).float()
-    found = calibration(ranks(space.posterior(sharpen * logits), latents, rng), space.blocks)["category"]
+    found = calibration(ranks(space.posterior(sharpen * logits), latents, rng), space.blocks)[
+        "category"
+    ]
     assert (found.within >= 0.8) == calibrated
     assert (found.error < 0.015) == calibrated
 
@@ -139,7 +156,9 @@ def test_a_category_is_calibrated_when_its_probabilities_are_frequencies(sharpen
 def test_latent_errors_count_from_knowing_nothing() -> None:
     generator = LinearGaussian()
     latents, x = generator.draw(4000)
-    ignorant = generator.latent_space.posterior(torch.zeros(4000, generator.latent_space.parameter_size))
+    ignorant = generator.latent_space.posterior(
+        torch.zeros(4000, generator.latent_space.parameter_size)
+    )
     for name, errors in latent_errors(ignorant, latents).items():
         assert errors.mean().item() == pytest.approx(1, abs=0.05), name
     exact = generator.posterior(x)

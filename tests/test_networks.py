@@ -14,7 +14,9 @@ from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.layout import layout
 from ssavl.networks.trunk import Trunk
 
-SPACE = LatentSpace([Block("noise", "noise", "normal", 5), Block("category", "category", "categorical", 3)])
+SPACE = LatentSpace(
+    [Block("noise", "noise", "normal", 5), Block("category", "category", "categorical", 3)]
+)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -42,7 +44,9 @@ def test_networks_return_float32_under_autocast() -> None:
 
 def test_critic_and_encoder_treat_every_image_alone() -> None:
     trunk = Trunk((1, 28, 28), 4, 8)
-    assert not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in Critic(trunk).modules())
+    assert not any(
+        isinstance(part, nn.modules.batchnorm._BatchNorm) for part in Critic(trunk).modules()
+    )
     x = torch.rand(4, 1, 28, 28)
     critic = Critic(trunk).train()
     assert torch.allclose(critic(x)[:2], critic(x[:2]), atol=1e-6)

@@ -38,13 +38,19 @@ def test_gradient_penalty_of_linear_critics(channels: int) -> None:
     direction = torch.randn(channels, 6, 6)
     unit = direction / direction.norm()
     assert gradient_penalty(LinearCritic(unit), x, x_gen, rng).abs().max() < 1e-10
-    assert torch.allclose(gradient_penalty(LinearCritic(3 * unit), x, x_gen, rng), torch.full((5,), 4.0))
+    assert torch.allclose(
+        gradient_penalty(LinearCritic(3 * unit), x, x_gen, rng), torch.full((5,), 4.0)
+    )
 
 
 def test_gradient_penalty_of_a_quadratic_critic_by_hand() -> None:
-    """D(x) = |x|^2 / 2 has gradient x, so the penalty is (|x~| - 1)^2 at the interpolated points."""
+    """D(x) = |x|^2 / 2 has gradient x, so the penalty is (|x~| - 1)^2 at the interpolated
+    points.
+    """
     x, x_gen = torch.rand(2, 4, 3, 5, 5)
-    penalty = gradient_penalty(lambda t: t.flatten(1).square().sum(1) / 2, x, x_gen, torch.Generator().manual_seed(3))
+    penalty = gradient_penalty(
+        lambda t: t.flatten(1).square().sum(1) / 2, x, x_gen, torch.Generator().manual_seed(3)
+    )
     epsilon = torch.rand(4, generator=torch.Generator().manual_seed(3)).view(4, 1, 1, 1)
     assert epsilon.unique().numel() == 4
     between = epsilon * x + (1 - epsilon) * x_gen
@@ -55,7 +61,9 @@ def test_penalty_and_losses_reach_the_right_parameters() -> None:
     critic = LinearCritic(torch.rand(1, 4, 4))
     x, x_gen = torch.rand(2, 3, 1, 4, 4)
     x_gen.requires_grad_(True)
-    loss = critic_loss(critic, x, x_gen) + gradient_penalty(critic, x, x_gen, torch.Generator().manual_seed(0))
+    loss = critic_loss(critic, x, x_gen) + gradient_penalty(
+        critic, x, x_gen, torch.Generator().manual_seed(0)
+    )
     loss.mean().backward()
     assert x_gen.grad is None
     assert critic.weights.grad is not None
@@ -66,7 +74,9 @@ def test_penalty_and_losses_reach_the_right_parameters() -> None:
 
 @pytest.mark.parametrize("roles", [("noise", "code"), ("code",), ("noise",)])
 @pytest.mark.parametrize("spoil", [0.0, 0.3])
-def test_every_surrogate_is_at_most_the_exact_log_likelihood(roles: tuple[str, ...], spoil: float) -> None:
+def test_every_surrogate_is_at_most_the_exact_log_likelihood(
+    roles: tuple[str, ...], spoil: float
+) -> None:
     torch.manual_seed(0)
     generator = LinearGaussian()
     x = generator.sample(8)
@@ -74,7 +84,9 @@ def test_every_surrogate_is_at_most_the_exact_log_likelihood(roles: tuple[str, .
     n = 4000
     posterior = generator.posterior(x.repeat_interleave(n, 0), spoil)
     part = posterior.over(generator.latent_space.subspace(*roles))  # type: ignore[arg-type]
-    given = generator.latent_space.split(generator.latent_space.sample(8 * n, torch.Generator().manual_seed(0)))
+    given = generator.latent_space.split(
+        generator.latent_space.sample(8 * n, torch.Generator().manual_seed(0))
+    )
     bound = elbo(
         x.repeat_interleave(n, 0),
         generator,
@@ -100,22 +112,32 @@ def test_surrogates_with_a_given_block_are_exact_where_it_does_not_matter(
     torch.manual_seed(0)
     generator = LinearGaussian(*scales)
     x = generator.sample(6).repeat_interleave(4000, 0)
-    part = generator.posterior(x).over(generator.latent_space.subspace(*roles))  # type: ignore[arg-type]
-    given = generator.latent_space.split(generator.latent_space.sample(len(x), torch.Generator().manual_seed(0)))
+    part = generator.posterior(x).over(
+        generator.latent_space.subspace(*roles)  # type: ignore[arg-type]
+    )
+    given = generator.latent_space.split(
+        generator.latent_space.sample(len(x), torch.Generator().manual_seed(0))
+    )
     likelihood = Likelihood("gaussian", SIGMA)
-    value = elbo(x, generator, generator.latent_space, part, part.sample(), likelihood, given).value()
+    value = elbo(
+        x, generator, generator.latent_space, part, part.sample(), likelihood, given
+    ).value()
     draws = value.unflatten(0, (6, 4000))
     error = draws.std(1) / math.sqrt(4000)
     assert ((draws.mean(1) - generator.log_prob(x[::4000])).abs() < 4 * error).all()
 
 
 def test_exact_posterior_satisfies_bayes_at_every_point() -> None:
-    """log p(x | u) + log p(u) - log q(u | x) = log p(x) for any u: no Monte Carlo, no tolerance to hide in."""
+    """log p(x | u) + log p(u) - log q(u | x) = log p(x) for any u:
+    no Monte Carlo, no tolerance to hide in.
+    """
     generator = LinearGaussian()
     x = generator.sample(16)
     space = generator.latent_space
     latents = space.sample(16, torch.Generator().manual_seed(5))
-    joint = Likelihood("gaussian", SIGMA)(x, generator(latents)) + sum(space.prior().log_prob(latents).values())
+    joint = Likelihood("gaussian", SIGMA)(x, generator(latents)) + sum(
+        space.prior().log_prob(latents).values()
+    )
     q = sum(generator.posterior(x).log_prob(latents).values())
     assert torch.allclose(joint - q, generator.log_prob(x), atol=2e-3)
 
@@ -172,7 +194,8 @@ def test_invariances_move_what_they_say() -> None:
     x[:, :, 10, 10] = 1
     rng = torch.Generator().manual_seed(0)
     turned = Invariances(rotation=45)(x, rng)
-    assert torch.allclose(turned[:, 0, 10, 10], torch.ones(64), atol=1e-3)  # the centre of a rotation stays
+    # the centre of a rotation stays
+    assert torch.allclose(turned[:, 0, 10, 10], torch.ones(64), atol=1e-3)
     shifted = Invariances(shift=0.25)(x, rng)[:, 0]
     rows = (shifted.sum(2) * torch.arange(21)).sum(1) / shifted.sum((1, 2))
     assert (rows - 10).abs().max() <= 0.25 * 21 + 0.5
@@ -203,7 +226,8 @@ def test_grey_levels_keep_black_and_their_order() -> None:
 
 
 def test_a_warp_moves_points_smoothly_and_as_far_as_it_says() -> None:
-    ramp_image = torch.linspace(-1 + 1 / 32, 1 - 1 / 32, 32).expand(500, 1, 32, 32)  # each pixel's own abscissa
+    # each pixel's own abscissa
+    ramp_image = torch.linspace(-1 + 1 / 32, 1 - 1 / 32, 32).expand(500, 1, 32, 32)
     warped = Invariances(warp=0.05)(ramp_image, torch.Generator().manual_seed(0))
     moved = (warped - ramp_image)[..., 8:24, 8:24]
     assert 0.02 < moved.std().item() < 0.06  # 0.05 at the grid's knots, less between them
@@ -212,7 +236,9 @@ def test_a_warp_moves_points_smoothly_and_as_far_as_it_says() -> None:
 
 def test_invariances_are_differentiable_in_the_image() -> None:
     x = torch.rand(2, 1, 8, 8, requires_grad=True)
-    transform = Invariances(15, 0.1, 0.1, 0.1, warp=0.1, flip=True, contrast=0.1, gamma=0.1, noise=0.1)
+    transform = Invariances(
+        15, 0.1, 0.1, 0.1, warp=0.1, flip=True, contrast=0.1, gamma=0.1, noise=0.1
+    )
     transform(x, torch.Generator().manual_seed(0)).sum().backward()
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
@@ -221,7 +247,9 @@ def test_invariances_are_differentiable_in_the_image() -> None:
 def test_paired_information_of_known_cases() -> None:
     k = 5
     one_hot = torch.eye(k).repeat(4, 1)
-    assert paired_information(one_hot, one_hot).mean().item() == pytest.approx(math.log(k), abs=1e-5)
+    assert paired_information(one_hot, one_hot).mean().item() == pytest.approx(
+        math.log(k), abs=1e-5
+    )
     flat = torch.full((20, k), 1 / k)
     assert paired_information(flat, flat).abs().max() < 1e-5
     collapsed = torch.eye(k)[torch.zeros(20, dtype=torch.long)]
@@ -239,7 +267,9 @@ def test_contrast_of_known_cases() -> None:
     exact = -math.log1p(others * math.exp(-1 / temperature))  # partner at cosine 1, all others at 0
     assert torch.allclose(contrast(apart, apart, temperature), torch.full((n,), exact), atol=1e-6)
     collapsed = torch.ones(n, 1)
-    assert torch.allclose(contrast(collapsed, collapsed, temperature), torch.full((n,), -math.log(2 * n - 1)))
+    assert torch.allclose(
+        contrast(collapsed, collapsed, temperature), torch.full((n,), -math.log(2 * n - 1))
+    )
     e, e_view = torch.nn.functional.normalize(torch.randn(2, n, 3), dim=-1)
     swapped = contrast(e_view, e, temperature)
     assert torch.allclose(contrast(e, e_view, temperature), swapped, atol=1e-6)
@@ -247,18 +277,27 @@ def test_contrast_of_known_cases() -> None:
 
 def test_neighbours_are_the_nearest_others_by_angle() -> None:
     angle = torch.tensor([0.0, 0.1, 0.3, 2.0, 2.1, 2.4])
-    features = torch.stack([angle.cos(), angle.sin()], 1) * torch.tensor([1.0, 5.0, 2.0, 1.0, 9.0, 3.0])[:, None]
+    features = (
+        torch.stack([angle.cos(), angle.sin()], 1)
+        * torch.tensor([1.0, 5.0, 2.0, 1.0, 9.0, 3.0])[:, None]
+    )
     assert neighbours(features, 2).tolist() == [[1, 2], [0, 2], [1, 0], [4, 5], [3, 5], [4, 3]]
 
 
 def test_the_spectrum_brings_together_what_neighbours_connect() -> None:
-    """Two rings, one inside the other: no two means separate them in the plane, any two do in the spectrum."""
+    """Two rings, one inside the other: no two means separate them in the plane,
+    any two do in the spectrum.
+    """
     angle = torch.arange(40) * 2 * math.pi / 40
     ring = torch.arange(40)
     near = torch.stack([(ring + step) % 40 for step in (1, -1, 2, -2)], 1)
     points = spectrum(torch.cat([near, near + 40]), 2)
     assert torch.allclose(points.norm(dim=1), torch.ones(80, dtype=points.dtype))
-    assert torch.cdist(points[:40], points[:40]).max() < 0.01 < torch.cdist(points[:40], points[40:]).min()
+    assert (
+        torch.cdist(points[:40], points[:40]).max()
+        < 0.01
+        < torch.cdist(points[:40], points[40:]).min()
+    )
     plane = torch.cat([torch.stack([angle.cos(), angle.sin()], 1) * radius for radius in (1, 2)])
     truth = torch.arange(80) // 40
     stray = truth.clone()
@@ -270,7 +309,9 @@ def test_the_spectrum_brings_together_what_neighbours_connect() -> None:
 def test_the_spectrum_tells_parts_apart_however_small() -> None:
     sizes = (2, 3, 30)
     parts = torch.repeat_interleave(torch.arange(3), torch.tensor(sizes))
-    near = torch.cat([(torch.arange(n) + 1) % n + start for n, start in zip(sizes, (0, 2, 5), strict=True)])[:, None]
+    near = torch.cat(
+        [(torch.arange(n) + 1) % n + start for n, start in zip(sizes, (0, 2, 5), strict=True)]
+    )[:, None]
     points = spectrum(near, 3)
     together = torch.cdist(points, points) < 1e-6
     assert torch.equal(together, parts[:, None] == parts)
@@ -283,7 +324,9 @@ def test_information_of_a_perfect_reader_is_the_entropy() -> None:
     one_hot = torch.eye(4)
     nll = code_nll(category.posterior(50 * one_hot), one_hot)["category"]
     assert nll.abs().max() < 1e-5
-    assert code_nll(category.posterior(0 * one_hot), one_hot)["category"].tolist() == pytest.approx([math.log(4)] * 4)
+    assert code_nll(category.posterior(0 * one_hot), one_hot)["category"].tolist() == pytest.approx(
+        [math.log(4)] * 4
+    )
 
 
 def test_dimensions_that_are_not_open_count_nothing() -> None:

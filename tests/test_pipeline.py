@@ -23,7 +23,8 @@ from tests.processes import ROOT, run, start, tiny_repository
 pytestmark = pytest.mark.slow
 
 STAGES = ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"]
-MODULES = {"evaluate": "ssavl.evaluate.models"}  # of stages that are not the file of their name in ssavl/stages
+# of stages that are not the file of their name in ssavl/stages
+MODULES = {"evaluate": "ssavl.evaluate.models"}
 
 
 def executed(output: str) -> list[str]:
@@ -44,7 +45,9 @@ def test_a_stage_depends_on_every_module_that_it_imports(stage: str) -> None:
         path = ROOT / module.replace(".", "/")
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         relative = file.relative_to(ROOT)
-        assert any(relative.is_relative_to(dep) for dep in deps), f"{relative} is missing from the deps of {stage}"
+        assert any(relative.is_relative_to(dep) for dep in deps), (
+            f"{relative} is missing from the deps of {stage}"
+        )
     assert all((ROOT / dep).exists() for dep in deps if dep.startswith("ssavl"))
 
 
@@ -56,7 +59,9 @@ def keys(value: object, prefix: str = "") -> set[str]:
 
 def sections(entry: str | dict[str, list[str]]) -> list[str]:
     """Of an entry of a stage's ``params``."""
-    return [entry] if isinstance(entry, str) else [name for names in entry.values() for name in names]
+    return (
+        [entry] if isinstance(entry, str) else [name for names in entry.values() for name in names]
+    )
 
 
 STUDIES = [ROOT, *sorted(path for path in (ROOT / "pipelines").iterdir() if path.is_dir())]
@@ -66,23 +71,34 @@ STUDIES = [ROOT, *sorted(path for path in (ROOT / "pipelines").iterdir() if path
 def test_a_study_names_every_parameter_that_its_stages_read(study: Path) -> None:
     written = yaml.safe_load((study / "params.yaml").read_text())
     stages = yaml.safe_load((study / "dvc.yaml").read_text())["stages"]
-    read = {name for stage in stages.values() for file in stage.get("params", []) for name in sections(file)}
+    read = {
+        name
+        for stage in stages.values()
+        for file in stage.get("params", [])
+        for name in sections(file)
+    }
     known = Params().model_dump(by_alias=True)
-    assert keys(written) == keys({name: known[name] for name in (*read, "seed", "gan_ckpt", "render-figures")})
+    assert keys(written) == keys(
+        {name: known[name] for name in (*read, "seed", "gan_ckpt", "render-figures")}
+    )
 
 
 @pytest.mark.parametrize("study", STUDIES[1:], ids=lambda path: path.name)
 def test_every_configuration_of_a_study_is_valid_and_in_its_summary(study: Path) -> None:
     content = yaml.safe_load((study / "dvc.yaml").read_text())
     (matrix,) = content["vars"]
-    configurations = matrix.get("configurations", [{"name": "run", "flags": ""}])  # params.yaml as it stands alone
+    # params.yaml as it stands alone
+    configurations = matrix.get("configurations", [{"name": "run", "flags": ""}])
     for configuration in configurations:
         words = shlex.split(configuration["flags"])
         assert set(words[::2]) <= {"--set"}
         load_params(study / "params.yaml", words[1::2])
         for seed in matrix["seeds"]:
             run_folder = f"pipelines/{study.name}/data/{configuration['name']}-{seed}/evaluate"
-            assert f"{configuration['name']}={run_folder}" in content["stages"]["summary"]["cmd"].split()
+            assert (
+                f"{configuration['name']}={run_folder}"
+                in content["stages"]["summary"]["cmd"].split()
+            )
             assert run_folder in content["stages"]["summary"]["deps"]
     listed = run("dvc", "stage", "list", f"pipelines/{study.name}/dvc.yaml", cwd=ROOT).stdout
     assert listed.count("train-gan@") == len(configurations) * len(matrix["seeds"])
@@ -104,7 +120,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_git_holds_logs_and_metrics_and_dvc_the_rest(repository: Path) -> None:
     tracked = set(run("git", "ls-files", "data", cwd=repository).stdout.split())
     records = {
-        f"data/{stage}/{name}" for stage in ("gan", "encoders", "encoders-r") for name in ("log.csv", "run.json")
+        f"data/{stage}/{name}"
+        for stage in ("gan", "encoders", "encoders-r")
+        for name in ("log.csv", "run.json")
     }
     measured = ("metrics", "baselines", "confusion", "calibration")
     assert tracked == records | {f"data/evaluate/{name}.json" for name in measured}
@@ -115,7 +133,9 @@ def test_git_holds_logs_and_metrics_and_dvc_the_rest(repository: Path) -> None:
 def test_a_second_repro_runs_nothing_and_a_single_stage_runs_alone(repository: Path) -> None:
     assert executed(run("dvc", "repro", cwd=repository).stdout) == []
     before = (repository / "data/encoders/encoders.pt").read_bytes()
-    assert executed(run("dvc", "repro", "-f", "-s", "fit-encoders", cwd=repository).stdout) == ["fit-encoders"]
+    assert executed(run("dvc", "repro", "-f", "-s", "fit-encoders", cwd=repository).stdout) == [
+        "fit-encoders"
+    ]
     assert (repository / "data/encoders/encoders.pt").read_bytes() == before
     run("git", "checkout", "-q", ".", cwd=repository)
     run("dvc", "checkout", "-q", cwd=repository)
@@ -124,7 +144,9 @@ def test_a_second_repro_runs_nothing_and_a_single_stage_runs_alone(repository: P
 def test_an_experiment_on_beta_fits_again_and_does_not_train(repository: Path) -> None:
     done = run("dvc", "exp", "run", "-S", "beta=0.1", cwd=repository)
     assert executed(done.stdout) == ["fit-encoders", "retrain-R", "evaluate", "render-figures"]
-    assert json.loads((repository / "data/encoders/run.json").read_text())["settings"]["beta"] == 0.1
+    assert (
+        json.loads((repository / "data/encoders/run.json").read_text())["settings"]["beta"] == 0.1
+    )
     run("git", "reset", "-q", "--hard", cwd=repository)
     run("dvc", "checkout", "-q", cwd=repository)
 
@@ -134,7 +156,9 @@ def test_an_experiment_on_another_generator_skips_train_gan(repository: Path) ->
     done = run("dvc", "exp", "run", "-S", "gan_ckpt=mine.pt", cwd=repository)
     assert "train-gan" not in executed(done.stdout)
     assert executed(done.stdout)[0] == "fit-encoders"
-    assert list(json.loads((repository / "data/encoders/run.json").read_text())["inputs"]) == ["mine.pt"]
+    assert list(json.loads((repository / "data/encoders/run.json").read_text())["inputs"]) == [
+        "mine.pt"
+    ]
     run("git", "reset", "-q", "--hard", cwd=repository)
     run("dvc", "checkout", "-q", cwd=repository)
 
@@ -142,7 +166,13 @@ def test_an_experiment_on_another_generator_skips_train_gan(repository: Path) ->
 def test_ctrl_c_leaves_no_stage_recorded_as_done_and_repro_continues(repository: Path) -> None:
     lock = yaml.safe_load((repository / "dvc.lock").read_text())["stages"]["train-gan"]
     params = repository / "params.yaml"
-    params.write_text(re.sub(r"(train-gan:\n  schedule: two-stage\n  iterations:) \d+", r"\1 1500", params.read_text()))
+    params.write_text(
+        re.sub(
+            r"(train-gan:\n  schedule: two-stage\n  iterations:) \d+",
+            r"\1 1500",
+            params.read_text(),
+        )
+    )
     process = start("dvc", "repro", "train-gan", cwd=repository)
     scratch = repository / ".ssavl"
     deadline = time.monotonic() + 120

@@ -20,9 +20,22 @@ pytestmark = pytest.mark.slow
 
 
 def train_command(out: str) -> list[str]:
-    clusters = "{iterations: 50, batch_size: 8, size: 4, neighbours: 3, directions: 3, invariances: {noise: 0.1}}"
+    clusters = (
+        "{iterations: 50, batch_size: 8, size: 4, neighbours: 3, directions: 3, "
+        "invariances: {noise: 0.1}}"
+    )
     overrides = tiny_overrides(train_gan__iterations=800, train_gan__real_clusters=clusters)
-    return [sys.executable, "-m", "ssavl", "train-gan", "--out", out, "--checkpoint-seconds", "0.2", *overrides]
+    return [
+        sys.executable,
+        "-m",
+        "ssavl",
+        "train-gan",
+        "--out",
+        out,
+        "--checkpoint-seconds",
+        "0.2",
+        *overrides,
+    ]
 
 
 def wait_for(path: Path, pattern: str) -> None:
@@ -32,7 +45,9 @@ def wait_for(path: Path, pattern: str) -> None:
         time.sleep(0.02)
 
 
-def test_kill_9_at_random_moments_then_the_same_command_gives_the_same_bits(study: Path, tmp_path: Path) -> None:
+def test_kill_9_at_random_moments_then_the_same_command_gives_the_same_bits(
+    study: Path, tmp_path: Path
+) -> None:
     shutil.copytree(study / "prepared", "data/prepared")
     run(*train_command("whole"), cwd=tmp_path)
     kills = 0
@@ -51,7 +66,9 @@ def test_kill_9_at_random_moments_then_the_same_command_gives_the_same_bits(stud
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_save_and_exit_as_the_shell_expects(study: Path, tmp_path: Path, signum: int, status: int) -> None:
+def test_signals_save_and_exit_as_the_shell_expects(
+    study: Path, tmp_path: Path, signum: int, status: int
+) -> None:
     shutil.copytree(study / "prepared", "data/prepared")
     command = [*train_command("out"), "--iterations", "100000"]
     process = start(*command, cwd=tmp_path)
@@ -65,7 +82,9 @@ def test_signals_save_and_exit_as_the_shell_expects(study: Path, tmp_path: Path,
     assert list(Path(".ssavl").glob("train-gan-*/state.pt"))
 
 
-def test_a_second_run_in_the_folder_is_refused_while_the_first_goes_on(study: Path, tmp_path: Path) -> None:
+def test_a_second_run_in_the_folder_is_refused_while_the_first_goes_on(
+    study: Path, tmp_path: Path
+) -> None:
     shutil.copytree(study / "prepared", "data/prepared")
     first = start(*train_command("out"), "--iterations", "100000", cwd=tmp_path)
     wait_for(tmp_path, ".ssavl/train-gan-*/log.csv")
@@ -77,7 +96,9 @@ def test_a_second_run_in_the_folder_is_refused_while_the_first_goes_on(study: Pa
 
 
 def test_help_starts_at_once() -> None:
-    """At most 3 times the wall time of importing click: the best of several, since other work shares the machine."""
+    """At most 3 times the wall time of importing click:
+    the best of several, since other work shares the machine.
+    """
 
     def seconds(*command: str) -> float:
         started = time.perf_counter()

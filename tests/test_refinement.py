@@ -41,7 +41,8 @@ def test_lbfgs_of_a_row_does_not_depend_on_its_neighbours() -> None:
 
 def test_lbfgs_never_goes_up_and_survives_where_the_loss_is_not_finite() -> None:
     def cliff(point: Tensor) -> Tensor:
-        return (point.square() - point.log()).sum(1)  # not a number below 0, which a first step reaches
+        # not a number below 0, which a first step reaches
+        return (point.square() - point.log()).sum(1)
 
     start = torch.full((1, 2), 0.05)
     found = minimise(cliff, start, 40)
@@ -64,14 +65,23 @@ def test_lbfgs_keeps_to_its_evaluations() -> None:
 
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
-def test_refinement_reaches_the_regularised_least_squares_solution(optimiser: str, scaled: bool) -> None:
+def test_refinement_reaches_the_regularised_least_squares_solution(
+    optimiser: str, scaled: bool
+) -> None:
     generator = LinearGaussian()
     latents, x = generator.draw(6)
     weight = 0.1
     precision = generator.w.square().sum(0)
     expected = (x.flatten(1) - 0.5) @ generator.w / (precision + weight / 2)
-    deviations = torch.rand(6, 4, generator=torch.Generator().manual_seed(0)) + 0.5 if scaled else None
-    refinement = Refinement(400 if optimiser == "adam" else 40, optimiser, 0.1, weight)  # type: ignore[arg-type]
+    deviations = (
+        torch.rand(6, 4, generator=torch.Generator().manual_seed(0)) + 0.5 if scaled else None
+    )
+    refinement = Refinement(
+        400 if optimiser == "adam" else 40,
+        optimiser,  # type: ignore[arg-type]
+        0.1,
+        weight,
+    )
     found = refine(x, torch.zeros_like(latents), generator, refinement, deviations)
     assert torch.allclose(generator.latent_space.to_base(found.latents), expected, atol=5e-3)
     assert (found.errors < found.start_errors).all()
@@ -99,9 +109,19 @@ def test_a_relaxed_category_is_found_and_a_kept_one_stays(optimiser: str) -> Non
     truth = torch.tensor([[0.0, 1, 0, 0.5], [0, 0, 1, -0.5]])
     start = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0]])
     x = generator(truth)
-    free = refine(x, start, generator, Refinement(200, optimiser, 0.1, 1e-3, relax=True))  # type: ignore[arg-type]
+    free = refine(
+        x,
+        start,
+        generator,
+        Refinement(200, optimiser, 0.1, 1e-3, relax=True),  # type: ignore[arg-type]
+    )
     assert torch.allclose(free.latents, truth, atol=0.02)
-    kept = refine(x, start, generator, Refinement(50, optimiser, 0.1, 0.0))  # type: ignore[arg-type]
+    kept = refine(
+        x,
+        start,
+        generator,
+        Refinement(50, optimiser, 0.1, 0.0),  # type: ignore[arg-type]
+    )
     assert torch.equal(kept.latents[:, :3], start[:, :3])
 
 

@@ -32,7 +32,9 @@ def test_a_constant_offset_has_a_closed_form(offset: float) -> None:
     assert psnr(x, x + offset).tolist() == pytest.approx([-20 * math.log10(offset)] * 2, rel=1e-4)
     # Neither varies, so what remains of SSIM is its comparison of means.
     a, b, c1 = 0.2, 0.2 + offset, 0.01**2
-    assert ssim(x, x + offset).tolist() == pytest.approx([(2 * a * b + c1) / (a * a + b * b + c1)] * 2, abs=1e-3)
+    assert ssim(x, x + offset).tolist() == pytest.approx(
+        [(2 * a * b + c1) / (a * a + b * b + c1)] * 2, abs=1e-3
+    )
 
 
 def test_signal_to_noise_falls_by_twenty_decibels_per_decade() -> None:
@@ -44,7 +46,9 @@ def test_signal_to_noise_falls_by_twenty_decibels_per_decade() -> None:
 
 
 def by_scipy(x: np.ndarray, y: np.ndarray) -> float:
-    """One channel, as Wang et al. define it: a window of deviation 1.5 cut at 5 pixels, inside the image only."""
+    """One channel, as Wang et al. define it: a window of deviation 1.5 cut at 5 pixels,
+    inside the image only.
+    """
 
     def blur(image: np.ndarray) -> np.ndarray:
         return np.asarray(gaussian_filter(image, 1.5, radius=5))[5:-5, 5:-5]
@@ -61,7 +65,12 @@ def by_scipy(x: np.ndarray, y: np.ndarray) -> float:
 def test_ssim_agrees_with_an_independent_implementation(channels: int, size: int) -> None:
     x, y = pictures(3, channels, size)
     expected = [
-        np.mean([by_scipy(a.double().numpy(), b.double().numpy()) for a, b in zip(one, other, strict=True)])
+        np.mean(
+            [
+                by_scipy(a.double().numpy(), b.double().numpy())
+                for a, b in zip(one, other, strict=True)
+            ]
+        )
         for one, other in zip(x, y, strict=True)
     ]
     assert ssim(x, y).tolist() == pytest.approx(expected, abs=1e-4)

@@ -18,7 +18,17 @@ from ssavl.params.stages import FIGURES
 from ssavl.storage.checkpoint import load_checkpoint
 from tests.conftest import image_folder, invoke, tiny_overrides
 
-KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "ll", "ll_code", "ll_noise") + (
+KEYS = (
+    "accuracy",
+    "accuracy_majority",
+    "nmi",
+    "ari",
+    "mse",
+    "rmse",
+    "ll",
+    "ll_code",
+    "ll_noise",
+) + (
     "kl_noise",
     "kl_code",
     "kl_category",
@@ -42,7 +52,9 @@ def test_fitting_leaves_the_generator_bit_equal(data: Path) -> None:
     assert (data / "gan/generator.pt").read_bytes() == before
 
 
-def test_the_generator_object_is_bit_equal_after_fitting(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_generator_object_is_bit_equal_after_fitting(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The tensors that the run used, parameters and buffers, not only the file they came from."""
     from ssavl.stages import fit_encoders as stage
 
@@ -54,9 +66,13 @@ def test_the_generator_object_is_bit_equal_after_fitting(data: Path, monkeypatch
     assert all(parameter.grad is None for parameter in generator.parameters())
 
 
-@pytest.mark.parametrize(("which", "name", "roles"), [("code", "ssavl1", 2), ("noise", "ssavl2", 1)])
+@pytest.mark.parametrize(
+    ("which", "name", "roles"), [("code", "ssavl1", 2), ("noise", "ssavl2", 1)]
+)
 def test_ablations_infer_their_blocks_alone(data: Path, which: str, name: str, roles: int) -> None:
-    result = invoke("fit-encoders", "--encoders", which, "--out", "one", "--json", *tiny_overrides())
+    result = invoke(
+        "fit-encoders", "--encoders", which, "--out", "one", "--json", *tiny_overrides()
+    )
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["model"] == name
     model = load_inference_model(Path("one"))
@@ -78,7 +94,10 @@ def test_transformations_reach_both_fits(data: Path, source: str) -> None:
     def files(**overrides: object) -> tuple[bytes, bytes]:
         for command in ("fit-encoders", "retrain-R"):
             result = invoke(
-                command, *tiny_overrides(fit_encoders__objective="elbo", retrain_R__source=source, **overrides)
+                command,
+                *tiny_overrides(
+                    fit_encoders__objective="elbo", retrain_R__source=source, **overrides
+                ),
             )
             assert result.exit_code == 0, result.output
         return (data / "encoders/log.csv").read_bytes(), (data / "encoders-r/log.csv").read_bytes()
@@ -87,7 +106,9 @@ def test_transformations_reach_both_fits(data: Path, source: str) -> None:
     transformed = files(fit_encoders__transformations="{rotation: 20}")
     assert transformed[0] != plain[0]
     # From the same encoders, the second fit is another one once its own images are transformed.
-    both = files(fit_encoders__transformations="{rotation: 20}", retrain_R__transformations="{shift: 0.2}")
+    both = files(
+        fit_encoders__transformations="{rotation: 20}", retrain_R__transformations="{shift: 0.2}"
+    )
     assert both[0] == transformed[0]
     assert both[1] != transformed[1]
 
@@ -109,7 +130,9 @@ def test_an_autoencoder_is_measured_like_any_other_model(data: Path) -> None:
     result = invoke("train-vae", "--json", *overrides)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["model"] == "vae"
-    result = invoke("evaluate", "--gan", "data/vae/generator.pt", "--encoders", "data/vae", *overrides)
+    result = invoke(
+        "evaluate", "--gan", "data/vae/generator.pt", "--encoders", "data/vae", *overrides
+    )
     assert result.exit_code == 0, result.output
     metrics = json.loads((data / "evaluate/metrics.json").read_text())["vae"]
     assert metrics["ll"] < 0 < metrics["mse"]
@@ -126,21 +149,36 @@ def test_the_pipeline_at_other_sizes(size: int, channels: int) -> None:
         fit_encoders__iterations=2,
         retrain_R__iterations=2,
     )
-    for command in ("prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"):
+    for command in (
+        "prepare-data",
+        "train-gan",
+        "fit-encoders",
+        "retrain-R",
+        "evaluate",
+        "render-figures",
+    ):
         result = invoke(command, *overrides)
         assert result.exit_code == 0, result.output
-    assert load_generator(GeneratorSource("data/gan/generator.pt")).image_shape == (channels, size, size)
+    assert load_generator(GeneratorSource("data/gan/generator.pt")).image_shape == (
+        channels,
+        size,
+        size,
+    )
 
 
 @pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
 def test_every_stage_runs_in_bf16(data: Path, schedule: str) -> None:
-    overrides = tiny_overrides(train_gan__schedule=schedule, train_gan__ema_decay=0.9, train_vae__iterations=2)
+    overrides = tiny_overrides(
+        train_gan__schedule=schedule, train_gan__ema_decay=0.9, train_vae__iterations=2
+    )
     for command in ("train-gan", "fit-encoders", "retrain-R", "train-vae", "evaluate"):
         result = invoke(command, "--precision", "bf16", *overrides)
         assert result.exit_code == 0, result.output
     assert json.loads((data / "gan/run.json").read_text())["precision"] == "bf16"
     generator = load_generator(GeneratorSource(str(data / "gan/generator.pt")))
-    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in generator.state_dict().values())
+    assert all(
+        tensor.dtype in (torch.float32, torch.int64) for tensor in generator.state_dict().values()
+    )
 
 
 def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
@@ -149,13 +187,18 @@ def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
     assert result.exit_code == 0, result.output
     assert len(load_checkpoint(Path("inter/generator.pt"), "generator")["encoders"]) == 2
     log = read_log(Path("inter/log.csv"))
-    assert {"mutual-information/loss", "code-encoder/kl_category", "noise-encoder/kl_noise"} <= set(log)
+    assert {"mutual-information/loss", "code-encoder/kl_category", "noise-encoder/kl_noise"} <= set(
+        log
+    )
     result = invoke("fit-encoders", "--gan", "inter/generator.pt", *tiny_overrides())
     assert result.exit_code == 0, result.output
 
 
 def test_clusters_of_real_images_are_recorded(data: Path) -> None:
-    clusters = "{iterations: 4, batch_size: 8, size: 4, neighbours: 3, directions: 3, invariances: {noise: 0.1}}"
+    clusters = (
+        "{iterations: 4, batch_size: 8, size: 4, neighbours: 3, directions: 3, "
+        "invariances: {noise: 0.1}}"
+    )
     result = invoke("train-gan", *tiny_overrides(train_gan__real_clusters=clusters))
     assert result.exit_code == 0, result.output
     record = json.loads((data / "gan/run.json").read_text())["clusters"]
@@ -171,7 +214,9 @@ def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
     assert load_inference_model(Path("fitted")).space.of_role("noise")
     result = invoke("evaluate", "--gan", "plain/generator.pt", "--encoders", "fitted", *overrides)
     assert result.exit_code == 0, result.output
-    result = invoke("render", "all", "--gan", "plain/generator.pt", "--encoders", "fitted", *overrides)
+    result = invoke(
+        "render", "all", "--gan", "plain/generator.pt", "--encoders", "fitted", *overrides
+    )
     assert result.exit_code == 0, result.output
     result = invoke("fit-encoders", "--gan", "plain/generator.pt", "--encoders", "code", *overrides)
     assert result.exit_code == 1
@@ -202,10 +247,14 @@ def test_evaluate_writes_one_object_per_model(data: Path) -> None:
 
 
 def test_a_normalised_likelihood_gives_bits_per_dimension(data: Path) -> None:
-    result = invoke("evaluate", "--set", "likelihood={name: gaussian, sigma: 0.3}", "--json", *tiny_overrides())
+    result = invoke(
+        "evaluate", "--set", "likelihood={name: gaussian, sigma: 0.3}", "--json", *tiny_overrides()
+    )
     assert result.exit_code == 0, result.output
     values = json.loads(result.stdout)["metrics"]["ssavl"]
-    assert values["bits_per_dimension"] == pytest.approx((np.log(256) - values["ll"] / 784) / np.log(2), rel=1e-5)
+    assert values["bits_per_dimension"] == pytest.approx(
+        (np.log(256) - values["ll"] / 784) / np.log(2), rel=1e-5
+    )
 
 
 def test_evaluate_needs_labels_only_for_clustering(data: Path) -> None:
@@ -216,7 +265,9 @@ def test_evaluate_needs_labels_only_for_clustering(data: Path) -> None:
     assert result.exit_code == 1
     assert "no labels" in result.output
     assert not (data / "evaluate").exists()
-    result = invoke("evaluate", "--data", "unlabelled", *tiny_overrides(evaluate__clustering="false"))
+    result = invoke(
+        "evaluate", "--data", "unlabelled", *tiny_overrides(evaluate__clustering="false")
+    )
     assert result.exit_code == 0, result.output
 
 
@@ -251,14 +302,23 @@ FILES = {
 @pytest.mark.parametrize("figure", FIGURES)
 def test_each_figure_by_name_from_any_bundle_by_path(data: Path, figure: str) -> None:
     data.rename("elsewhere")
-    arguments = ["--gan", "elsewhere/gan/generator.pt", "--encoders", "elsewhere/encoders-r/encoders.pt", "--out", "f"]
+    arguments = [
+        "--gan",
+        "elsewhere/gan/generator.pt",
+        "--encoders",
+        "elsewhere/encoders-r/encoders.pt",
+        "--out",
+        "f",
+    ]
     result = invoke("render", figure, *arguments, *tiny_overrides())
     assert result.exit_code == 0, result.output
     assert {path.name for path in Path("f").iterdir()} == {f"{stem}.png" for stem in FILES[figure]}
 
 
 def test_figures_that_need_encoders_say_so(data: Path) -> None:
-    result = invoke("render", "reconstructions", "--gan", "data/gan/generator.pt", *tiny_overrides())
+    result = invoke(
+        "render", "reconstructions", "--gan", "data/gan/generator.pt", *tiny_overrides()
+    )
     assert result.exit_code == 1
     assert "needs encoders" in result.output
     result = invoke("render", "traversal", "--block", "noise", *tiny_overrides())
@@ -277,7 +337,14 @@ def test_runs_record_themselves(study: Path, data: Path) -> None:
 
 def test_dry_runs_write_nothing(data: Path) -> None:
     shutil.rmtree(data)
-    for command in ("prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"):
+    for command in (
+        "prepare-data",
+        "train-gan",
+        "fit-encoders",
+        "retrain-R",
+        "evaluate",
+        "render-figures",
+    ):
         result = invoke(command, "--dry-run", "--json", *tiny_overrides())
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["would run"] == command

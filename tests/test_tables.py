@@ -11,8 +11,16 @@ from ssavl.errors import UserError
 from ssavl.storage.tables import open_table
 
 BATCHES = [
-    {"name": np.array(["a", "b,c"]), "z": np.array([[1.0, 2], [3, 4]], np.float32), "k": np.array([0, 1])},
-    {"name": np.array(['quo"te\nä-and-longer']), "z": np.array([[5.0, 6]], np.float32), "k": np.array([2])},
+    {
+        "name": np.array(["a", "b,c"]),
+        "z": np.array([[1.0, 2], [3, 4]], np.float32),
+        "k": np.array([0, 1]),
+    },
+    {
+        "name": np.array(['quo"te\nä-and-longer']),
+        "z": np.array([[5.0, 6]], np.float32),
+        "k": np.array([2]),
+    },
 ]
 NAMES = ["a", "b,c", 'quo"te\nä-and-longer']
 
@@ -35,7 +43,9 @@ def test_what_is_written_is_read_again(ending: str) -> None:
 
     options = pyarrow.csv.ParseOptions(newlines_in_values=True)
     table_read = (
-        pyarrow.parquet.read_table(path) if ending == ".parquet" else pyarrow.csv.read_csv(path, parse_options=options)
+        pyarrow.parquet.read_table(path)
+        if ending == ".parquet"
+        else pyarrow.csv.read_csv(path, parse_options=options)
     )
     assert table_read.column_names == ["name", "z_0", "z_1", "k"]
     assert table_read["name"].to_pylist() == NAMES

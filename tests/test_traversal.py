@@ -27,7 +27,9 @@ SPACE = LatentSpace(
 
 
 class Switch:
-    """One-pixel images, white where one latent is above a threshold: the class is that latent's and no other's."""
+    """One-pixel images, white where one latent is above a threshold:
+    the class is that latent's and no other's.
+    """
 
     latent_space = SPACE
     image_shape = (1, 1, 1)
@@ -48,7 +50,9 @@ def sample(n: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("index", "block", "dimension"), [(1, "noise", 1), (3, "code", 0)])
-def test_a_latent_that_sets_the_class_is_found_and_every_other_keeps_it(index: int, block: str, dimension: int) -> None:
+def test_a_latent_that_sets_the_class_is_found_and_every_other_keeps_it(
+    index: int, block: str, dimension: int
+) -> None:
     shares = kept(Switch(index, 0), classify, sample(50), STEPS)
     for name, own in shares.items():
         expected = torch.ones_like(own)
@@ -75,11 +79,16 @@ def test_a_category_value_holds_the_majority_class_of_its_samples() -> None:
     assert counts.tolist() == [[300, 0, 0, 0], [0, 300, 0, 0], [300, 0, 0, 0]]
     below = (latents[:, 0] <= 1).sum().item()
     table = contents(classes_by_value(Switch(0, 1), classify, latents, block, 2), ["dark", "light"])
-    assert table == [{"value": k, "class": "dark", "share": pytest.approx(below / 300)} for k in range(3)]
+    assert table == [
+        {"value": k, "class": "dark", "share": pytest.approx(below / 300)} for k in range(3)
+    ]
 
 
 def test_draws_are_the_same_however_they_are_batched() -> None:
-    batched = [torch.cat(list(draws(SPACE, 601, size, torch.Generator().manual_seed(3)))) for size in (1, 7, 250, 999)]
+    batched = [
+        torch.cat(list(draws(SPACE, 601, size, torch.Generator().manual_seed(3))))
+        for size in (1, 7, 250, 999)
+    ]
     assert all(batch.equal(batched[0]) for batch in batched)
     assert batched[0].shape == (601, SPACE.dim)
     assert max(map(len, draws(SPACE, 601, 50, torch.Generator().manual_seed(3)))) == 50
@@ -92,17 +101,28 @@ def test_the_command_measures_every_dimension_and_says_who_judged(data: Path) ->
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found == json.loads((data / "traversal/traversal.json").read_text())
-    assert found["extractor"]["weights"] == json.loads(Path("judge/run.json").read_text())["weights"]
+    assert (
+        found["extractor"]["weights"] == json.loads(Path("judge/run.json").read_text())["weights"]
+    )
     assert found["extractor"]["accuracy"]["test"] > 0
-    assert {name: len(block["kept"]) for name, block in found["blocks"].items()} == {"noise": 4, "code": 2}
-    assert [value["class"] in ("across", "down", "square") for value in found["categories"]["category"]] == [True] * 3
-    again = invoke("evaluate", "traversal", *arguments, "--set", "evaluate-traversal.batch_size=9", "--json")
+    assert {name: len(block["kept"]) for name, block in found["blocks"].items()} == {
+        "noise": 4,
+        "code": 2,
+    }
+    assert [
+        value["class"] in ("across", "down", "square") for value in found["categories"]["category"]
+    ] == [True] * 3
+    again = invoke(
+        "evaluate", "traversal", *arguments, "--set", "evaluate-traversal.batch_size=9", "--json"
+    )
     assert json.loads(again.stdout) == found
     text = invoke("evaluate", "traversal", *arguments, *tiny_overrides()).stdout
     assert "code_1 " in text
     assert f"noise, worst ({found['blocks']['noise']['worst']['dimension']})" in text
     assert "noise, mean" in text
-    other = invoke("evaluate", "traversal", *arguments, "--seed", "9", "--out", "other", *tiny_overrides())
+    other = invoke(
+        "evaluate", "traversal", *arguments, "--seed", "9", "--out", "other", *tiny_overrides()
+    )
     assert other.exit_code == 0
     assert json.loads(Path("other/traversal.json").read_text())["seed"] == 9
 
@@ -114,5 +134,8 @@ def test_an_extractor_of_other_images_is_refused(data: Path) -> None:
     assert invoke(*train("judge", "large", iterations=1, decay=0)).exit_code == 0
     result = invoke("evaluate", "traversal", "--extractor", "judge", *tiny_overrides())
     assert result.exit_code == 1
-    assert "judge reads (1, 32, 32) images, but data/gan/generator.pt makes (1, 28, 28)" in result.stderr
+    assert (
+        "judge reads (1, 32, 32) images, but data/gan/generator.pt makes (1, 28, 28)"
+        in result.stderr
+    )
     assert not (data / "traversal").exists()

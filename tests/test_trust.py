@@ -1,8 +1,8 @@
 """No file of a stranger chooses code to run, or a place to write to.
 
-A canary stands wherever a name can: in every record, description and parameter file that a study has. Whatever loads
-them, it never sings. The commands come from the command line itself, the places from the files themselves, so that
-neither a new command nor a new record needs a new test.
+A canary stands wherever a name can: in every record, description and parameter file that a study
+has. Whatever loads them, it never sings. The commands come from the command line itself, the places
+from the files themselves, so that neither a new command nor a new record needs a new test.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ sys.addaudithook(_note)
 
 @pytest.fixture(scope="module")
 def laid_out(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that any command reads: the tiny study, what was measured on it, and its parameters."""
+    """A folder with everything that any command reads:
+    the tiny study, what was measured on it, and its parameters.
+    """
     root = tmp_path_factory.mktemp("trust")
     shutil.copytree(study, root / "data")
     here = Path.cwd()
@@ -69,13 +71,30 @@ def laid_out(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = image_folder(root / "images")
         overrides = [o for o in tiny_overrides(prepare_data__root=images) if o != "--set"]
         more = ["train-vae.iterations=2", "train-vae.batch_size=8", "train-extractor.iterations=2"]
-        more += ["train-extractor.width=4", "train-extractor.batch_size=8", "train-extractor.decay=0"]
-        more += ["evaluate-disentanglement.train=40", "evaluate-disentanglement.test=20", "fit-encoders.iterations=2"]
-        more += ["retrain-R.iterations=2", "train-gan.iterations=2", "evaluate-disentanglement.trees=2"]
+        more += [
+            "train-extractor.width=4",
+            "train-extractor.batch_size=8",
+            "train-extractor.decay=0",
+        ]
+        more += [
+            "evaluate-disentanglement.train=40",
+            "evaluate-disentanglement.test=20",
+            "fit-encoders.iterations=2",
+        ]
+        more += [
+            "retrain-R.iterations=2",
+            "train-gan.iterations=2",
+            "evaluate-disentanglement.trees=2",
+        ]
         more += ["render-figures.figures=[reconstructions]"]
         params = load_params(None, [*overrides, *more])
-        Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", by_alias=True)))
-        rows = [f"{path},{path.parent.name},{index % 2}" for index, path in enumerate(sorted(images.rglob("*.png")))]
+        Path("params.yaml").write_text(
+            yaml.safe_dump(params.model_dump(mode="json", by_alias=True))
+        )
+        rows = [
+            f"{path},{path.parent.name},{index % 2}"
+            for index, path in enumerate(sorted(images.rglob("*.png")))
+        ]
         Path("factors.csv").write_text("\n".join(["file,shape,parity", *rows]))
         batch = torch.export.Dim("batch", min=1, max=4096)
         network = strangers.trained(strangers.MLP(nz=4, side=28))
@@ -99,7 +118,9 @@ def laid_out(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of it in the working folder, with code beside everything, and loaders that tell when they are reached."""
+    """A copy of it in the working folder, with code beside everything,
+    and loaders that tell when they are reached.
+    """
     root = tmp_path / "stranger"
     shutil.copytree(laid_out, root)
     owned = tmp_path / "owned"
@@ -140,7 +161,10 @@ def sings(root: Path, arguments: list[str]) -> None:
     result = invoke(*arguments)
     said = f"{' '.join(arguments)}\n{result.output}"
     assert not (root.parent / "owned").exists(), said
-    assert result.exception is None or isinstance(result.exception, SystemExit), (said, result.exc_info)
+    assert result.exception is None or isinstance(result.exception, SystemExit), (
+        said,
+        result.exc_info,
+    )
     assert result.exit_code in (0, 1), said
     if result.exit_code:
         assert result.stderr.splitlines()[-1].startswith("Error: "), said
@@ -148,8 +172,12 @@ def sings(root: Path, arguments: list[str]) -> None:
     assert tree(root) == before, said
 
 
-def planted(value: Any, spec: str, wanted: Callable[[str, str], bool], key: str = "") -> Iterator[Any]:
-    """Copies of nested data, one per text in it that is ``wanted`` (by its key and value), which is ``spec`` there."""
+def planted(
+    value: Any, spec: str, wanted: Callable[[str, str], bool], key: str = ""
+) -> Iterator[Any]:
+    """Copies of nested data, one per text in it that is ``wanted`` (by its key and value),
+    which is ``spec`` there.
+    """
     if isinstance(value, dict):
         for name, inner in value.items():
             for copy in planted(inner, spec, wanted, str(name)):
@@ -169,7 +197,9 @@ def names_a_place(key: str, value: str) -> bool:
 def read(path: Path) -> Any:
     if path.suffix == ".pt":
         return torch.load(path, weights_only=True)
-    return yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
+    return (
+        yaml.safe_load(path.read_text()) if path.suffix == ".yaml" else json.loads(path.read_text())
+    )
 
 
 def write(path: Path, content: Any) -> None:
@@ -195,7 +225,11 @@ def records(root: Path, arguments: list[str]) -> list[Path]:
     assert invoke(*arguments).exit_code == 0
     opened, OPENED = OPENED, None
     found = {path for path in map(Path, opened) if path.is_relative_to(root) and path.is_file()}
-    return sorted(path for path in found if path.suffix in (".pt", ".json", ".yaml") and "written" not in path.parts)
+    return sorted(
+        path
+        for path in found
+        if path.suffix in (".pt", ".json", ".yaml") and "written" not in path.parts
+    )
 
 
 @pytest.mark.parametrize("words", LOADERS)
@@ -203,7 +237,9 @@ def test_a_name_in_a_file_is_never_code(place: Path, words: str) -> None:
     """Each text in each file that names a place is, in turn, each way of naming code."""
     arguments = call(words, LOADERS[words])
     found = records(place, arguments)
-    assert any(path.suffix == ".pt" for path in found), "it loads nothing: call it otherwise in tests/commands.py"
+    assert any(path.suffix == ".pt" for path in found), (
+        "it loads nothing: call it otherwise in tests/commands.py"
+    )
     for path in found:
         content, kept = read(path), path.read_bytes()
         for spec in SPECS:
@@ -229,11 +265,15 @@ USES = ["encode", "reconstruct", "invert", "interpolate", "score", "export"]
 
 @pytest.mark.parametrize("words", USES)
 @pytest.mark.parametrize("portable", [False, True], ids=["pt", "safetensors"])
-@pytest.mark.parametrize("runs_code", [True, False, None], ids=["says-code", "says-none", "says-nothing"])
+@pytest.mark.parametrize(
+    "runs_code", [True, False, None], ids=["says-code", "says-none", "says-nothing"]
+)
 def test_a_record_of_encoders_names_weights_alone(
     place: Path, words: str, portable: bool, runs_code: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the folder itself and from another, in a checkpoint and in safetensors with its description."""
+    """From the folder itself and from another,
+    in a checkpoint and in safetensors with its description.
+    """
     if portable:
         assert invoke("export", "--format", "safetensors", "-o", "data/portable").exit_code == 0
         shutil.copy("weights.py", "data/portable/weights.py")
@@ -273,17 +313,22 @@ def test_parameters_name_weights_alone(place: Path, words: str) -> None:
 
 def test_what_names_code_says_how_to_run_it(place: Path) -> None:
     for spec, message in (
-        ("weights.py:generator", "gan_ckpt of the parameters names code, weights.py:generator, and no file may choose"),
+        (
+            "weights.py:generator",
+            "gan_ckpt of the parameters names code, weights.py:generator, and no file may choose",
+        ),
         ("model.pt2", "type --gan model.pt2 --trust if you know where it comes from"),
     ):
         result = invoke("sample", "-n", "1", "-o", "written/x.npy", "--set", f"gan_ckpt={spec}")
         assert result.exit_code == 1
         assert message in result.stderr
     with pytest.raises(AttributeError):
-        WeightsFile(Path("weights.py:generator")).factory  # type: ignore[attr-defined]  # noqa: B018
+        assert WeightsFile(Path("weights.py:generator")).factory  # type: ignore[attr-defined]
 
 
-def test_what_a_person_types_still_runs(place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_a_person_types_still_runs(
+    place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     arguments = ["sample", "-n", "2", "-o", "written/x.npy", "--latent-dim", "4"]
     result = invoke(*arguments, "--gan", "weights.py:generator")
     assert result.exit_code == 0, result.output
@@ -304,7 +349,19 @@ def test_what_a_person_types_still_runs(place: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv("SSAVL_TRUST_GAN_CKPT")
 
 
-NAMES = ["../../x", "/tmp/ssavl-owned", "a/b", "..", ".", "", "a\\b", "x\x00", "a\nb", "$\\frac$", "%s{0}"]
+NAMES = [
+    "../../x",
+    "/tmp/ssavl-owned",
+    "a/b",
+    "..",
+    ".",
+    "",
+    "a\\b",
+    "x\x00",
+    "a\nb",
+    "$\\frac$",
+    "%s{0}",
+]
 NAMES += ["values", "a" * 300]
 
 
@@ -312,7 +369,10 @@ NAMES += ["values", "a" * 300]
 def test_names_of_blocks_are_a_closed_alphabet_in_a_description(place: Path, name: str) -> None:
     with pytest.raises(ValueError, match="cannot be the name of a block"):
         LatentSpace([Block(name, "noise", "normal", 4)])
-    described = {"latents": [{"role": "code", "prior": "normal", "dim": 4, "name": name}], "output_range": [0, 1]}
+    described = {
+        "latents": [{"role": "code", "prior": "normal", "dim": 4, "name": name}],
+        "output_range": [0, 1],
+    }
     write(place / "canary_module.gan.yaml", described)
     flags = ["--gan", "canary_module:generator"]
     before = tree(place.parent)
@@ -327,7 +387,9 @@ def test_names_of_blocks_are_a_closed_alphabet_in_a_description(place: Path, nam
 
 
 @pytest.mark.parametrize("name", ["../../x", "", "a b", "a" * 300], ids=range(4))
-def test_names_of_blocks_and_models_are_a_closed_alphabet_in_checkpoints(place: Path, name: str) -> None:
+def test_names_of_blocks_and_models_are_a_closed_alphabet_in_checkpoints(
+    place: Path, name: str
+) -> None:
     for path, words in (
         (place / "data/gan/generator.pt", "fit-encoders"),
         (place / "data/encoders/encoders.pt", "export"),
@@ -340,7 +402,9 @@ def test_names_of_blocks_and_models_are_a_closed_alphabet_in_checkpoints(place: 
         path.write_bytes(kept)
 
 
-def test_hostile_names_of_classes_and_files_stay_inside_the_folder_that_is_named(place: Path) -> None:
+def test_hostile_names_of_classes_and_files_stay_inside_the_folder_that_is_named(
+    place: Path,
+) -> None:
     folder = Path("hostile")
     classes = ["$\\frac$", "a\nb", "..%2f", "-rf", "é" * 80, "{0}%s"]
     files = ["x\ny", "$HOME", "....", 'a"b', "n" * 240, "\x1b[31mred"]
@@ -352,8 +416,13 @@ def test_hostile_names_of_classes_and_files_stay_inside_the_folder_that_is_named
                 folder / name / f"{file}.png", format="PNG"
             )
     shutil.rmtree("data/prepared")
-    assert invoke("prepare-data", "--root", folder, "--set", "prepare-data.validation=0").exit_code == 0
-    assert set(json.loads(Path("data/prepared/manifest.json").read_text())["classes"]) == set(classes)
+    assert (
+        invoke("prepare-data", "--root", folder, "--set", "prepare-data.validation=0").exit_code
+        == 0
+    )
+    assert set(json.loads(Path("data/prepared/manifest.json").read_text())["classes"]) == set(
+        classes
+    )
     before = tree(place)
     for words, command in commands():
         if words == "prepare-data" or words.startswith("evaluate dis"):
@@ -371,9 +440,13 @@ def test_hostile_names_of_classes_and_files_stay_inside_the_folder_that_is_named
 def test_repro_runs_no_code_that_the_parameters_name_but_by_the_switch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a shell never sees ``gan_ckpt``: spaces, parentheses and worse are part of a file's name."""
+    """And a shell never sees ``gan_ckpt``: spaces,
+    parentheses and worse are part of a file's name.
+    """
     images = image_folder(tmp_path / "images")
-    repo = tiny_repository(tmp_path / "repo", tiny_overrides(prepare_data__root=images, prepare_data__channels=1))
+    repo = tiny_repository(
+        tmp_path / "repo", tiny_overrides(prepare_data__root=images, prepare_data__channels=1)
+    )
     owned = tmp_path / "owned"
     (repo / "weights.py").write_text(CANARY.format(owned=str(owned)))
     text = (repo / "params.yaml").read_text()
@@ -381,7 +454,9 @@ def test_repro_runs_no_code_that_the_parameters_name_but_by_the_switch(
     name = "my net (1); touch owned; $(touch owned).ts"
     torch.jit.trace(network, torch.randn(2, 4)).save(repo / "model.ts")
     shutil.copy(repo / "model.ts", repo / name)
-    (repo / f"{name.split('.')[0]}.gan.yaml").write_text("latents: [{dim: 4}]\noutput_range: [-1, 1]\n")
+    (repo / f"{name.split('.')[0]}.gan.yaml").write_text(
+        "latents: [{dim: 4}]\noutput_range: [-1, 1]\n"
+    )
     for spec in (name, "weights.py:generator"):
         (repo / "params.yaml").write_text(text.replace("data/gan/generator.pt", f"'{spec}'"))
         done = run("dvc", "repro", "-s", "fit-encoders", cwd=repo, check=False)
@@ -394,11 +469,14 @@ def test_repro_runs_no_code_that_the_parameters_name_but_by_the_switch(
     run("dvc", "repro", "-s", "fit-encoders", cwd=repo)
     assert (repo / "data/encoders/encoders.pt").is_file()
     assert not (repo / "owned").exists()
-    # A factory is no file that DVC could watch: it stands on the command, its weights among the dependencies.
+    # A factory is no file that DVC could watch: it stands on the command, its weights among the
+    # dependencies.
     monkeypatch.delenv("SSAVL_TRUST_GAN_CKPT")
     stages = yaml.safe_load((repo / "dvc.yaml").read_text())
     fit = stages["stages"]["fit-encoders"]
-    fit["cmd"] = "python -m ssavl fit-encoders --gan weights.py:generator --latent-dim 4 --out data/encoders"
+    fit["cmd"] = (
+        "python -m ssavl fit-encoders --gan weights.py:generator --latent-dim 4 --out data/encoders"
+    )
     fit["deps"][0] = "weights.py"
     (repo / "dvc.yaml").write_text(yaml.safe_dump(stages))
     (repo / "params.yaml").write_text(text)

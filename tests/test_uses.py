@@ -1,4 +1,6 @@
-"""What people do with fitted encoders: encode, reconstruct, invert, interpolate, score, sample, decode, export."""
+"""What people do with fitted encoders: encode, reconstruct, invert, interpolate, score,
+sample, decode, export.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ def test_three_lines_of_python(data: Path) -> None:
 
 
 def test_the_package_is_imported_without_torch() -> None:
-    code = "import sys, ssavl; assert 'torch' not in sys.modules; ssavl.load; assert 'torch' in sys.modules"
+    code = (
+        "import sys, ssavl; assert 'torch' not in sys.modules; ssavl.load; "
+        "assert 'torch' in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         _ = ssavl.lode
@@ -73,7 +78,9 @@ def test_encode_writes_a_row_per_image_in_every_format(data: Path, name: str) ->
     z = model.latent_space.split(model.encode(np.load(IMAGES)))
     if name == "z.npz":
         table = np.load(name)
-        assert np.allclose(model.latent_space.split(torch.from_numpy(table["latents"]))["noise"], table["noise"])
+        assert np.allclose(
+            model.latent_space.split(torch.from_numpy(table["latents"]))["noise"], table["noise"]
+        )
         noise, category, names = table["noise"], table["category"], table["name"].tolist()
     else:
         if name == "z.csv":
@@ -85,7 +92,9 @@ def test_encode_writes_a_row_per_image_in_every_format(data: Path, name: str) ->
         noise = np.array([[float(row[f"noise_{i}"]) for i in range(4)] for row in rows])
         category = np.array([int(row["category"]) for row in rows])
         names = [row["name"] for row in rows]
-        assert sum(float(rows[0][f"category_probability_{k}"]) for k in range(3)) == pytest.approx(1, abs=1e-5)
+        assert sum(float(rows[0][f"category_probability_{k}"]) for k in range(3)) == pytest.approx(
+            1, abs=1e-5
+        )
     assert len(noise) == len(names) == count
     assert names[0] == f"{IMAGES}[0]"
     assert names[-1] == "more/square/01.png"
@@ -136,7 +145,9 @@ def test_reconstruct_writes_images_and_their_errors(data: Path) -> None:
     assert result.exit_code == 0, result.output
     rows = rows_of("out/errors.csv")
     assert [row["name"] for row in rows][:2] == ["more/across/00.png", "more/across/01.png"]
-    assert np.mean([float(row["mse"]) for row in rows]) == pytest.approx(json.loads(result.stdout)["mse"], rel=1e-5)
+    assert np.mean([float(row["mse"]) for row in rows]) == pytest.approx(
+        json.loads(result.stdout)["mse"], rel=1e-5
+    )
     for row in rows:
         assert Image.open(Path("out") / row["file"]).size == (28, 28)
     result = invoke("reconstruct", IMAGES, "-o", "out.npy", "--batch-size", "5")
@@ -147,7 +158,17 @@ def test_reconstruct_writes_images_and_their_errors(data: Path) -> None:
 
 @pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
 def test_invert_is_never_worse_than_the_encoder(data: Path, optimiser: str) -> None:
-    flags = ["--refine", "12", "--optimiser", optimiser, "--prior-weight", "0", "--pictures", "pictures", "--json"]
+    flags = [
+        "--refine",
+        "12",
+        "--optimiser",
+        optimiser,
+        "--prior-weight",
+        "0",
+        "--pictures",
+        "pictures",
+        "--json",
+    ]
     np.save("few.npy", np.load(IMAGES)[:5])
     result = invoke("invert", "few.npy", "-o", "z.npz", *flags)
     assert result.exit_code == 0, result.output
@@ -160,7 +181,8 @@ def test_invert_is_never_worse_than_the_encoder(data: Path, optimiser: str) -> N
     error = (digits(5).float() / 255 - again).square().flatten(1).sum(1)
     assert np.allclose(error, table["mse"], rtol=1e-4)
     category = model.latent_space.split(torch.from_numpy(table["latents"]))["category"]
-    assert set(category.flatten().tolist()) == {0.0, 1.0}  # a point of the latent space, not of the simplex
+    # a point of the latent space, not of the simplex
+    assert set(category.flatten().tolist()) == {0.0, 1.0}
 
 
 def exaggerate(folder: Path) -> None:
@@ -225,12 +247,23 @@ def test_score_ranks_images_among_the_generators_own(data: Path) -> None:
         found[name] = json.loads(result.stdout)
         rows = rows_of(f"{name}.csv")
         assert len(rows) == 30
-        assert {"ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category", "mse", "rank"} <= set(rows[0])
+        assert {
+            "ll",
+            "ll_code",
+            "ll_noise",
+            "kl_noise",
+            "kl_code",
+            "kl_category",
+            "mse",
+            "rank",
+        } <= set(rows[0])
     assert found["strange"]["rank"] < 0.01 < found["own"]["rank"]
 
 
 def test_sample_and_decode_agree(data: Path) -> None:
-    result = invoke("sample", "-n", "9", "-o", "a", "--latents", "a.npz", "--batch-size", "4", "--seed", "3")
+    result = invoke(
+        "sample", "-n", "9", "-o", "a", "--latents", "a.npz", "--batch-size", "4", "--seed", "3"
+    )
     assert result.exit_code == 0, result.output
     result = invoke("decode", "a.npz", "-o", "b.npy")
     assert result.exit_code == 0, result.output
@@ -238,7 +271,10 @@ def test_sample_and_decode_agree(data: Path) -> None:
         assert np.array_equal(np.array(Image.open(f"a/{index:06}.png")), image[0])
     np.save("z.npy", np.zeros((2, 3), np.float32))
     assert "latents of" in invoke("decode", "z.npy", "-o", "c.npy").stderr
-    assert "holds no array of latents" in invoke("decode", IMAGES.replace("npy", "txt"), "-o", "c.npy").stderr
+    assert (
+        "holds no array of latents"
+        in invoke("decode", IMAGES.replace("npy", "txt"), "-o", "c.npy").stderr
+    )
 
 
 def test_export_gives_the_same_numbers_everywhere_and_is_read_again(data: Path) -> None:
@@ -246,7 +282,9 @@ def test_export_gives_the_same_numbers_everywhere_and_is_read_again(data: Path) 
     assert result.exit_code == 0, result.output
     files = json.loads(result.stdout)["files"]
     assert {Path(name).name for name in files} == {
-        f"{stem}.{ending}" for stem in ("encoders", "generator") for ending in ("safetensors", "pt2", "onnx")
+        f"{stem}.{ending}"
+        for stem in ("encoders", "generator")
+        for ending in ("safetensors", "pt2", "onnx")
     }
     assert max(files.values()) < 1e-4
     original = ssavl.load("data/encoders")
@@ -284,7 +322,9 @@ def test_a_bundle_can_be_moved(data: Path) -> None:
     assert torch.allclose(start_errors, errors, rtol=1e-4)
 
 
-@pytest.mark.parametrize("command", ["encode", "reconstruct", "invert", "interpolate", "score", "sample", "export"])
+@pytest.mark.parametrize(
+    "command", ["encode", "reconstruct", "invert", "interpolate", "score", "sample", "export"]
+)
 def test_dry_runs_of_uses_write_nothing(data: Path, command: str) -> None:
     before = set(Path().rglob("*"))
     arguments = [] if command in ("sample", "export") else [IMAGES]

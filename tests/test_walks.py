@@ -38,4 +38,6 @@ def test_noise_walks_on_the_sphere_and_codes_stay_inside() -> None:
     walk = SPACE.split(walks.interpolate(a, b, SPACE, 9))
     assert torch.allclose(walk["noise"].norm(dim=-1), torch.ones(4, 9), atol=1e-5)
     assert (walk["code"].abs() < 1).all()
-    assert torch.allclose(walks.interpolate(a, a, SPACE, 3), a[:, None].expand(-1, 3, -1), atol=1e-4)
+    assert torch.allclose(
+        walks.interpolate(a, a, SPACE, 3), a[:, None].expand(-1, 3, -1), atol=1e-4
+    )

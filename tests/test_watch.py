@@ -17,13 +17,17 @@ from tests.conftest import invoke, tiny_overrides
 @pytest.mark.parametrize("command", ["fit-encoders", "retrain-R"])
 def test_encoders_are_bit_equal_whether_images_are_watched_or_not(data: Path, command: str) -> None:
     plain = data / ("encoders" if command == "fit-encoders" else "encoders-r")
-    result = invoke(command, "--watch", data / "prepared", "--out", "data/watching", *tiny_overrides())
+    result = invoke(
+        command, "--watch", data / "prepared", "--out", "data/watching", *tiny_overrides()
+    )
     assert result.exit_code == 0, result.output
     watching = data / "watching"
     assert (watching / "encoders.pt").read_bytes() == (plain / "encoders.pt").read_bytes()
     before, after = read_log(plain / "log.csv"), read_log(watching / "log.csv")
     added = after.keys() - before.keys()
-    assert {"watched/mse", "watched/ll", "watched/ll_code", "watched/ll_noise"} == {c for c in added if "kl_" not in c}
+    assert {"watched/mse", "watched/ll", "watched/ll_code", "watched/ll_noise"} == {
+        c for c in added if "kl_" not in c
+    }
     assert all(after[column] == values for column, values in before.items())
     assert len(json.loads((watching / "run.json").read_text())["settings"]["watch"]) == 64
     assert "watch" not in json.loads((plain / "run.json").read_text())["settings"]
@@ -32,7 +36,12 @@ def test_encoders_are_bit_equal_whether_images_are_watched_or_not(data: Path, co
 def test_what_is_logged_is_what_evaluate_measures(data: Path) -> None:
     """The last row's error on the validation split is that of the finished encoders."""
     overrides = tiny_overrides(fit_encoders__iterations=4, fit_encoders__log_every=4)
-    assert invoke("fit-encoders", "--watch", "data/prepared", "--out", "watching", *overrides).exit_code == 0
+    assert (
+        invoke(
+            "fit-encoders", "--watch", "data/prepared", "--out", "watching", *overrides
+        ).exit_code
+        == 0
+    )
     arguments = ("--encoders", "watching", "--split", "validation", "--json", *overrides)
     result = invoke("evaluate", *arguments)
     assert result.exit_code == 0, result.output
@@ -70,7 +79,9 @@ def test_watched_curves_have_panels_of_their_own() -> None:
     assert "watched images" in figure.axes[3].get_title()
 
 
-@pytest.mark.parametrize(("watch", "message"), [("nowhere", "nowhere does not exist"), ("empty", "holds no image")])
+@pytest.mark.parametrize(
+    ("watch", "message"), [("nowhere", "nowhere does not exist"), ("empty", "holds no image")]
+)
 def test_what_cannot_be_watched_is_refused(data: Path, watch: str, message: str) -> None:
     Path("empty").mkdir()
     result = invoke("fit-encoders", "--watch", watch, "--out", "none", *tiny_overrides())

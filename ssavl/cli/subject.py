@@ -57,7 +57,9 @@ class GanFlags:
         """
         from ssavl.generators.source import describe, from_flags, from_params
 
-        described = describe(self.key, self.latent_dim, self.latent_shape, self.prior, self.output_range)
+        described = describe(
+            self.key, self.latent_dim, self.latent_shape, self.prior, self.output_range
+        )
         if self.gan is not None:
             return from_flags(self.gan, self.weights, self.gan_arg, self.trust, described)
         self._needs_gan("weights", "gan_arg", "trust")

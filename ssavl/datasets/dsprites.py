@@ -1,12 +1,14 @@
-"""dSprites (Matthey et al. 2017), generated from its published factors or read from the official file.
+"""dSprites (Matthey et al. 2017), generated from its published factors or read from the official
+file.
 
-Colour (1), shape (square, ellipse, heart), scale (6, 0.5 to 1), orientation (40), x and y (32 each): 737,280 binary
-images of 64 x 64, one of every combination, in the official order. As in the official file orientations are
-``linspace(0, 2 pi, 40)``, so that the first and the last coincide; the other steps are no fraction of a quarter turn,
-so that the square shows 39 of them.
+Colour (1), shape (square, ellipse, heart), scale (6, 0.5 to 1), orientation (40), x and y
+(32 each): 737,280 binary images of 64 x 64, one of every combination, in the official order. As in
+the official file orientations are ``linspace(0, 2 pi, 40)``, so that the first and the last
+coincide; the other steps are no fraction of a quarter turn, so that the square shows 39 of them.
 
-The official sizes of the sprites are not published. Ours are chosen so that no sprite is clipped and the mean over all
-images is the official 0.0425; the centre moves from pixel 16 to pixel 47 in steps of one, as x and y go from 0 to 1.
+The official sizes of the sprites are not published. Ours are chosen so that no sprite is clipped
+and the mean over all images is the official 0.0425; the centre moves from pixel 16 to pixel 47 in
+steps of one, as x and y go from 0 to 1.
 """
 
 from __future__ import annotations
@@ -47,14 +49,20 @@ CHUNK = 1000  # images that are in memory at once
 
 @cache
 def sprites() -> Bits:
-    """Every sprite in its window, ``(3, 6, 40, SIDE, SIDE)``: an image is one of them, moved by whole pixels."""
+    """Every sprite in its window, ``(3, 6, 40, SIDE, SIDE)``:
+    an image is one of them, moved by whole pixels.
+    """
     _, _, scale, orientation, _, _ = FACTORS
     angles = np.array(orientation.values, dtype=np.float64)
-    return np.stack([np.stack([rasterise(shape, float(k), angles) for k in scale.values]) for shape in SHAPES])
+    return np.stack(
+        [np.stack([rasterise(shape, float(k), angles) for k in scale.values]) for shape in SHAPES]
+    )
 
 
 class DSprites(FactorGrid):
-    """The data set, rendered on demand; orientations turn clockwise, x grows to the right and y downwards."""
+    """The data set, rendered on demand; orientations turn clockwise,
+    x grows to the right and y downwards.
+    """
 
     name = "dsprites"
     factors = FACTORS
@@ -63,13 +71,16 @@ class DSprites(FactorGrid):
     def take(self, index: Integers) -> Images:
         _, shape, scale, orientation, x, y = self.classes(index).T
         images = np.zeros((len(index), 1, SIZE, SIZE), np.uint8)
-        windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (SIDE, SIDE), axis=(1, 2), writeable=True)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            images[:, 0], (SIDE, SIDE), axis=(1, 2), writeable=True
+        )
         windows[np.arange(len(index)), y, x] = sprites()[shape, scale, orientation] * np.uint8(255)
         return images
 
 
 class OfficialDSprites(FactorGrid):
-    """The official ``.npz``: ``imgs``, ``latents_values``, ``latents_classes``; ``metadata`` is a pickle, and not read.
+    """The official ``.npz``: ``imgs``, ``latents_values``, ``latents_classes``;
+    ``metadata`` is a pickle, and not read.
 
     ``imgs`` is unpacked to a temporary file, 3 GB, and memory-mapped, so that memory stays flat.
 
@@ -85,25 +96,44 @@ class OfficialDSprites(FactorGrid):
     def __init__(self, path: Path) -> None:
         path = path / OFFICIAL if path.is_dir() else path
         if not path.is_file():
-            raise UserError(f"{path} does not exist: name the official {OFFICIAL}, or leave the root out to render it")
+            raise UserError(
+                f"{path} does not exist: name the official {OFFICIAL}, "
+                "or leave the root out to render it"
+            )
         try:
             with np.load(path, allow_pickle=False) as archive:
                 values, classes = archive["latents_values"], archive["latents_classes"]
             self._images = _mapped(path, "imgs")
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(f"{path} is no dSprites archive or cut short ({error}): fetch it again") from None
-        if classes.ndim != 2 or classes.shape[1] != len(NAMES) or values.shape != classes.shape or not len(classes):
-            raise UserError(f"{path}: latents_classes {classes.shape} and latents_values {values.shape} do not fit")
+            raise UserError(
+                f"{path} is no dSprites archive or cut short ({error}): fetch it again"
+            ) from None
+        if (
+            classes.ndim != 2
+            or classes.shape[1] != len(NAMES)
+            or values.shape != classes.shape
+            or not len(classes)
+        ):
+            raise UserError(
+                f"{path}: latents_classes {classes.shape} and latents_values {values.shape} do not "
+                "fit"
+            )
         factors = []
         for name, column, column_values in zip(NAMES, classes.T, values.T, strict=True):
             _, first_places = np.unique(column, return_index=True)  # of each class, in order
             factors.append(Factor(name, tuple(column_values[first_places].tolist())))
         self.factors = tuple(factors)
-        if len(self) != len(classes) or not np.array_equal(self.classes(np.arange(len(classes))), classes):
-            raise UserError(f"{path}: the images are not one of every combination of factors, the last one fastest")
+        if len(self) != len(classes) or not np.array_equal(
+            self.classes(np.arange(len(classes))), classes
+        ):
+            raise UserError(
+                f"{path}: the images are not one of every combination of factors, "
+                "the last one fastest"
+            )
         if self._images.shape != (len(classes), SIZE, SIZE) or self._images.dtype != np.uint8:
             raise UserError(
-                f"{path}: imgs are {self._images.dtype} {self._images.shape}, not uint8 (n, {SIZE}, {SIZE})"
+                f"{path}: imgs are {self._images.dtype} {self._images.shape}, "
+                f"not uint8 (n, {SIZE}, {SIZE})"
             )
         self.image_shape = (1, SIZE, SIZE)
 
@@ -114,7 +144,9 @@ class OfficialDSprites(FactorGrid):
         return images * np.uint8(255)
 
 
-def dsprites(root: Path | None, size: int, channels: int, limit: int | None, test_fraction: float, seed: int) -> Source:
+def dsprites(
+    root: Path | None, size: int, channels: int, limit: int | None, test_fraction: float, seed: int
+) -> Source:
     """dSprites as images to train on, shuffled by ``seed``; the class of an image is its shape.
 
     Args:
@@ -124,11 +156,14 @@ def dsprites(root: Path | None, size: int, channels: int, limit: int | None, tes
         test_fraction: share of them that makes the test split.
 
     Raises:
-        UserError: as :class:`OfficialDSprites`; a limit that leaves a split empty or exceeds the data.
+        UserError: as :class:`OfficialDSprites`; a limit that leaves a split empty or exceeds the
+            data.
     """
     data = DSprites() if root is None else OfficialDSprites(root)
     if limit is not None and not 2 <= limit <= len(data):
-        raise UserError(f"prepare-data.limit = {limit}: between 2 and {len(data)} images can be drawn")
+        raise UserError(
+            f"prepare-data.limit = {limit}: between 2 and {len(data)} images can be drawn"
+        )
     order = data.draw(limit or len(data), np.random.default_rng(seed))
     test = min(len(order) - 1, max(1, round(test_fraction * len(order))))
     images = Resized(data, (channels, size, size))
@@ -138,7 +173,9 @@ def dsprites(root: Path | None, size: int, channels: int, limit: int | None, tes
             yield from images.take(order[start : start + CHUNK])
 
     labels = data.classes(order)[:, SHAPE]
-    return Source("dsprites", images.image_shape, (len(order) - test, test), generate, labels, tuple(SHAPES))
+    return Source(
+        "dsprites", images.image_shape, (len(order) - test, test), generate, labels, tuple(SHAPES)
+    )
 
 
 def _mapped(path: Path, name: str) -> NDArray[Any]:
@@ -146,7 +183,11 @@ def _mapped(path: Path, name: str) -> NDArray[Any]:
     with tempfile.TemporaryFile() as unpacked:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
             version = np.lib.format.read_magic(member)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, fortran, dtype = header(member)
             if fortran or dtype.hasobject:
                 raise ValueError(f"{name} is stored in an order or of a kind that cannot be mapped")

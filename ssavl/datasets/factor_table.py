@@ -1,4 +1,6 @@
-"""Any images with a table of their factors: a ``.csv`` with the column ``file`` and one column per factor."""
+"""Any images with a table of their factors:
+a ``.csv`` with the column ``file`` and one column per factor.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,18 @@ FILE = "file"
 class FactorTable(FactorImages):
     """Image files and their factors; a combination may be missing, or have many images.
 
-    The classes of a factor are its different values, in the order of numbers where all are numbers, else of text.
+    The classes of a factor are its different values, in the order of numbers where all are numbers,
+    else of text.
 
     Args:
         path: the table.
         root: the folder that files are relative to; that of the table when ``None``.
-        image_shape: channels, height and width of the images to give; the largest centred square is resampled.
+        image_shape: channels, height and width of the images to give; the largest centred square is
+            resampled.
 
     Raises:
-        UserError: no such table, no column ``file``, no factor, a line that is too short, a file that is not there.
+        UserError: no such table, no column ``file``, no factor, a line that is too short, a file
+            that is not there.
     """
 
     def __init__(self, path: Path, root: Path | None, image_shape: tuple[int, int, int]) -> None:
@@ -38,7 +43,9 @@ class FactorTable(FactorImages):
         self._files = [folder / row[FILE] for row in rows]
         absent = next((file for file in self._files if not file.is_file()), None)
         if absent is not None:
-            raise UserError(f"{path} names {absent}, which does not exist: files are relative to {folder}")
+            raise UserError(
+                f"{path} names {absent}, which does not exist: files are relative to {folder}"
+            )
         names = [name for name in rows[0] if name != FILE]
         factors, classes = [], []
         for name in names:
@@ -62,7 +69,10 @@ class FactorTable(FactorImages):
     def locate(self, factors: Integers) -> Integers:
         places = [self._first.get(tuple(row)) for row in factors.tolist()]
         if None in places:
-            raise UserError(f"{self.name} has no image with the factors {tuple(factors[places.index(None)].tolist())}")
+            raise UserError(
+                f"{self.name} has no image with the factors "
+                f"{tuple(factors[places.index(None)].tolist())}"
+            )
         return np.array(places, dtype=np.int64)
 
     def take(self, index: Integers) -> Images:
@@ -73,7 +83,8 @@ class FactorTable(FactorImages):
                 images.append(decode(self._files[place], size, channels))
             except UNREADABLE as error:
                 raise UserError(
-                    f"{self._files[place]} cannot be read ({str(error)[:100]}): take it out of the table"
+                    f"{self._files[place]} cannot be read ({str(error)[:100]}): "
+                    "take it out of the table"
                 ) from None
         return np.stack(images)
 
@@ -85,9 +96,14 @@ def _rows(path: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is no table ({error}): write a .csv with the column '{FILE}'") from None
+        raise UserError(
+            f"{path} is no table ({error}): write a .csv with the column '{FILE}'"
+        ) from None
     if not rows or FILE not in rows[0] or len(rows[0]) < 2:
-        raise UserError(f"{path} needs a line of names, the column '{FILE}', a column per factor, and a line per image")
+        raise UserError(
+            f"{path} needs a line of names, the column '{FILE}', a column per factor, "
+            "and a line per image"
+        )
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise UserError(f"{path}, line {line}: {len(rows[0].keys() - {None})} cells are needed")

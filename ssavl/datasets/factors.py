@@ -54,7 +54,9 @@ class FactorImages(ABC):
 
     @abstractmethod
     def locate(self, factors: Integers) -> Integers:
-        """Places ``(n,)`` of images with these classes ``(n, F)``. Raises ``UserError`` where there is none."""
+        """Places ``(n,)`` of images with these classes ``(n, F)``.
+        Raises ``UserError`` where there is none.
+        """
 
     @abstractmethod
     def take(self, index: Integers) -> Images:
@@ -69,7 +71,9 @@ class FactorImages(ABC):
         return self.classes(rng.integers(len(self), size=n))
 
     def images(self, factors: Integers) -> Images:
-        """Images with these classes ``(n, F)``, uint8 ``(n, C, H, W)``. Raises ``UserError`` where there is none."""
+        """Images with these classes ``(n, F)``, uint8 ``(n, C, H, W)``.
+        Raises ``UserError`` where there is none.
+        """
         return self.take(self.locate(factors))
 
 
@@ -91,5 +95,7 @@ class FactorGrid(FactorImages):
         if factors.ndim != 2 or factors.shape[1] != len(self.sizes):
             raise UserError(f"factors are {factors.shape}; (n, {len(self.sizes)}) is needed")
         if (factors < 0).any() or (factors >= self.sizes).any():
-            raise UserError(f"factors leave the sizes {self.sizes} of {self.name}: classes start at 0")
+            raise UserError(
+                f"factors leave the sizes {self.sizes} of {self.name}: classes start at 0"
+            )
         return np.ravel_multi_index(tuple(factors.T), self.sizes).astype(np.int64)

@@ -14,10 +14,13 @@ from ssavl.images.array import Images
 from ssavl.images.file import EXTENSIONS, UNREADABLE, decode, image_files
 
 
-def folder(root: Path, size: int, channels: int, test_fraction: float, class_folders: bool, seed: int) -> Source:
+def folder(
+    root: Path, size: int, channels: int, test_fraction: float, class_folders: bool, seed: int
+) -> Source:
     """Every image below ``root``, shuffled once by ``seed`` and split.
 
-    Each file is opened and decoded once to find out whether it can be read: what cannot is left out and named.
+    Each file is opened and decoded once to find out whether it can be read: what cannot is left out
+    and named.
 
     Args:
         root: the folder; files with an image's extension, at any depth.
@@ -30,10 +33,14 @@ def folder(root: Path, size: int, channels: int, test_fraction: float, class_fol
         UserError: no such folder, no readable image, an image outside every class folder.
     """
     if not root.is_dir():
-        raise UserError(f"data folder {root} does not exist: set prepare-data.root to a folder of images")
+        raise UserError(
+            f"data folder {root} does not exist: set prepare-data.root to a folder of images"
+        )
     files = image_files(root)
     if not files:
-        raise UserError(f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)")
+        raise UserError(
+            f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)"
+        )
     unreadable: dict[str, str] = {}
     readable = []
     for path in tqdm(files, desc="checking", disable=None, leave=False):
@@ -44,7 +51,8 @@ def folder(root: Path, size: int, channels: int, test_fraction: float, class_fol
             unreadable[str(path.relative_to(root))] = str(error).splitlines()[0][:200]
     if len(readable) < 2:
         raise UserError(
-            f"data folder {root}: {len(readable)} of {len(files)} images can be read; at least 2 are needed"
+            f"data folder {root}: {len(readable)} of {len(files)} images can be read; "
+            "at least 2 are needed"
         )
     order = np.random.default_rng(seed).permutation(len(readable))
     readable = [readable[i] for i in order]
@@ -55,7 +63,10 @@ def folder(root: Path, size: int, channels: int, test_fraction: float, class_fol
         names = [path.relative_to(root).parts[0] for path in readable]
         outside = [path for path in readable if path.parent == root]
         if outside:
-            raise UserError(f"{outside[0]} is in no class folder: move it, or set prepare-data.class_folders to false")
+            raise UserError(
+                f"{outside[0]} is in no class folder: move it, "
+                "or set prepare-data.class_folders to false"
+            )
         classes = tuple(sorted(set(names)))
         labels = np.array([classes.index(name) for name in names], dtype=np.int64)
 

@@ -1,4 +1,6 @@
-"""MNIST and its kin: the embedded 10,000 digits, and the official IDX files (LeCun et al. 1998; Xiao et al. 2017)."""
+"""MNIST and its kin: the embedded 10,000 digits,
+and the official IDX files (LeCun et al. 1998; Xiao et al. 2017).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,18 @@ from ssavl.images.array import Images
 from ssavl.images.resize import fit_array
 
 DIGITS = tuple("0123456789")
-GARMENTS = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+GARMENTS = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 FILES = (
     ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -30,8 +43,13 @@ PLACES = {  # where the files of a data set lie when no root is given
 
 
 def embedded(size: int, channels: int) -> Source:
-    """The first 10,000 training images of MNIST, shipped with the package: 8,000 to train, 2,000 to test."""
-    with resources.as_file(resources.files("ssavl.datasets") / "mnist-10k.npz") as path, np.load(path) as archive:
+    """The first 10,000 training images of MNIST, shipped with the package:
+    8,000 to train, 2,000 to test.
+    """
+    with (
+        resources.as_file(resources.files("ssavl.datasets") / "mnist-10k.npz") as path,
+        np.load(path) as archive,
+    ):
         images, labels = archive["x"], archive["y"]
     return _source("mnist-10k", images, labels, (8000, 2000), DIGITS, size, channels)
 
@@ -41,8 +59,9 @@ def official(name: str, root: Path | None, size: int, channels: int) -> Source:
 
     Args:
         name: of the data set.
-        root: the folder that holds the files, or one that torchvision filled; by default the usual places, and, where
-            the files are in none of them, torchvision's download into ``data/raw``.
+        root: the folder that holds the files, or one that torchvision filled; by default the usual
+            places, and, where the files are in none of them, torchvision's download into
+            ``data/raw``.
 
     Raises:
         UserError: files that are missing, cut, or no IDX; a download that failed.
@@ -74,7 +93,10 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     if zeros != 0 or kind != 8 or dimensions < 1:
         raise UserError(f"{path} is no IDX file of unsigned bytes: fetch it again")
     if data.size != int(np.prod(shape)):
-        raise UserError(f"{path} is cut short: it has {data.size} bytes of {int(np.prod(shape))}: fetch it again")
+        raise UserError(
+            f"{path} is cut short: it has {data.size} bytes of {int(np.prod(shape))}: fetch it "
+            "again"
+        )
     return data.reshape(shape)
 
 
@@ -88,7 +110,9 @@ def _folder(name: str, root: Path | None) -> Path:
             return folder
     if root is not None:
         state = "does not exist" if not root.is_dir() else f"has no {FILES[0][0]}(.gz)"
-        raise UserError(f"data folder {root} {state}: give the folder with the four IDX files of {name}")
+        raise UserError(
+            f"data folder {root} {state}: give the folder with the four IDX files of {name}"
+        )
     return _download(name)
 
 
@@ -105,8 +129,8 @@ def _download(name: str) -> Path:
                 folder.rmdir()  # torchvision made it before it asked the network
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"{name} is not on this machine and its download failed ({reason[:100]}): put the four IDX files in a "
-            f"folder and set prepare-data.root{hint}"
+            f"{name} is not on this machine and its download failed ({reason[:100]}): put the four "
+            f"IDX files in a folder and set prepare-data.root{hint}"
         ) from None
     return PLACES[name][-1]
 
@@ -118,7 +142,9 @@ def _find(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _pair(folder: Path, image_name: str, label_name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _pair(
+    folder: Path, image_name: str, label_name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     arrays = []
     for name in (image_name, label_name):
         path = _find(folder, name)
@@ -127,7 +153,9 @@ def _pair(folder: Path, image_name: str, label_name: str) -> tuple[NDArray[np.ui
         arrays.append(read_idx(path))
     images, labels = arrays
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
-        raise UserError(f"{folder}: {image_name} {images.shape} does not fit {label_name} {labels.shape}")
+        raise UserError(
+            f"{folder}: {image_name} {images.shape} does not fit {label_name} {labels.shape}"
+        )
     return images, labels
 
 

@@ -1,7 +1,8 @@
 """Prepared images: one uint8 array that training memory-maps, and a manifest that says what it is.
 
-``images.npy`` is ``(N, C, H, W)`` with training, validation and test images in this order; ``labels.npy``, where there
-are labels, ``(N,)``; ``manifest.json`` holds counts, classes and the hash of every array.
+``images.npy`` is ``(N, C, H, W)`` with training, validation and test images in this order;
+``labels.npy``, where there are labels, ``(N,)``; ``manifest.json`` holds counts, classes and the
+hash of every array.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def write_prepared(source: Source, folder: Path, validation: int) -> dict[str, A
     """
     train, test = source.counts
     if validation >= train:
-        raise UserError(f"prepare-data.validation = {validation} leaves none of the {train} training images")
+        raise UserError(
+            f"prepare-data.validation = {validation} leaves none of the {train} training images"
+        )
     count = train + test
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -47,7 +50,9 @@ def write_prepared(source: Source, folder: Path, validation: int) -> dict[str, A
     # Plain writes, not a memory map: on a full disk a mapped page dies of SIGBUS, a write says why.
     with atomic(folder / IMAGES) as file:
         file.write(header.getvalue())
-        for image in tqdm(source.images(), total=count, desc="preparing", disable=None, leave=False):
+        for image in tqdm(
+            source.images(), total=count, desc="preparing", disable=None, leave=False
+        ):
             file.write(image.tobytes())
     hashes = {IMAGES: sha256(folder / IMAGES)}
     if source.labels is not None:
@@ -95,7 +100,10 @@ class Prepared:
         for name, count in counts.items():
             if name == split:
                 if count == 0:
-                    raise UserError(f"the data have no {split} images: set prepare-data.{split} and prepare them anew")
+                    raise UserError(
+                        f"the data have no {split} images: set prepare-data.{split} and prepare "
+                        "them anew"
+                    )
                 return range(start, start + count)
             start += count
         raise UserError(f"the data have no split '{split}', only {', '.join(counts)}")
@@ -111,7 +119,9 @@ class Prepared:
         return _floats(self.images[index.cpu().numpy()]).to(rng.device)
 
     def take(self, split: Split, index: Tensor) -> Tensor:
-        """The images at these positions of a split, ``(len(index), C, H, W)`` in [0, 1] on the index's device."""
+        """The images at these positions of a split,
+        ``(len(index), C, H, W)`` in [0, 1] on the index's device.
+        """
         return _floats(self.images[index.cpu().numpy() + self.span(split).start]).to(index.device)
 
     def batches(self, split: Split, size: int) -> Iterator[Tensor]:
@@ -123,7 +133,9 @@ class Prepared:
     def labels_of(self, split: Split) -> NDArray[np.int64]:
         """Classes of a split. Raises ``UserError`` when the data have no labels."""
         if self.labels is None:
-            raise UserError("the data have no labels, so there is no accuracy: set evaluate.clustering to false")
+            raise UserError(
+                "the data have no labels, so there is no accuracy: set evaluate.clustering to false"
+            )
         span = self.span(split)
         return np.asarray(self.labels[span.start : span.stop])
 
@@ -137,7 +149,10 @@ def read_prepared(folder: Path) -> Prepared:
     if not folder.is_dir():
         raise UserError(f"data folder {folder} does not exist: run `ssavl prepare-data` first")
     if not (folder / MANIFEST).is_file():
-        raise UserError(f"data folder {folder} holds no prepared data: run `ssavl prepare-data --out {folder}` first")
+        raise UserError(
+            f"data folder {folder} holds no prepared data: "
+            f"run `ssavl prepare-data --out {folder}` first"
+        )
     manifest = read_json(folder / MANIFEST)
     arrays: dict[str, NDArray[Any]] = {}
     for name in (IMAGES, LABELS):  # of the manifest's names no other is ever opened
@@ -146,10 +161,14 @@ def read_prepared(folder: Path) -> Prepared:
         try:
             arrays[name] = np.load(folder / name, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{folder / name} cannot be read ({error}): run `ssavl prepare-data` again") from None
+            raise UserError(
+                f"{folder / name} cannot be read ({error}): run `ssavl prepare-data` again"
+            ) from None
     count = sum(manifest["splits"].values())
     if any(len(array) != count for array in arrays.values()):
-        raise UserError(f"{folder}: the arrays do not fit {MANIFEST}: run `ssavl prepare-data` again")
+        raise UserError(
+            f"{folder}: the arrays do not fit {MANIFEST}: run `ssavl prepare-data` again"
+        )
     return Prepared(arrays[IMAGES], arrays.get(LABELS), manifest)
 
 

@@ -14,22 +14,28 @@ from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.params.stages import PrepareDataParams
 
-FOLDER_SIZE = 64  # of `folder` when image_size is null: the smallest at which photographs are recognised
+# of `folder` when image_size is null: the smallest at which photographs are recognised
+FOLDER_SIZE = 64
 
 
 def read_source(params: PrepareDataParams, seed: int) -> Source:
     """The data set that the parameters name.
 
     Raises:
-        UserError: whatever its reader finds wrong; a ``folder`` without a root; a limit on data that know none.
+        UserError: whatever its reader finds wrong; a ``folder`` without a root; a limit on data
+            that know none.
     """
     root = Path(params.root) if params.root is not None else None
     if params.limit is not None and params.dataset != "dsprites":
-        raise UserError(f"prepare-data.limit draws from dsprites alone: set it to null for {params.dataset}")
+        raise UserError(
+            f"prepare-data.limit draws from dsprites alone: set it to null for {params.dataset}"
+        )
     match params.dataset:
         case "folder":
             if root is None:
-                raise UserError("prepare-data.dataset = folder needs prepare-data.root, the folder of images")
+                raise UserError(
+                    "prepare-data.dataset = folder needs prepare-data.root, the folder of images"
+                )
             size, channels = params.image_size or FOLDER_SIZE, params.channels or 3
             return folder(root, size, channels, params.test_fraction, params.class_folders, seed)
         case "mnist-10k":
@@ -41,7 +47,9 @@ def read_source(params: PrepareDataParams, seed: int) -> Source:
             return dsprites(root, size, channels, params.limit, params.test_fraction, seed)
 
 
-def read_factor_images(spec: str, root: Path | None, image_shape: tuple[int, int, int]) -> FactorImages:
+def read_factor_images(
+    spec: str, root: Path | None, image_shape: tuple[int, int, int]
+) -> FactorImages:
     """Images with known factors.
 
     Args:
@@ -58,4 +66,7 @@ def read_factor_images(spec: str, root: Path | None, image_shape: tuple[int, int
         return sprites if sprites.image_shape == image_shape else Resized(sprites, image_shape)
     if path.suffix == ".csv":
         return FactorTable(path, root, image_shape)
-    raise UserError(f"{spec} has no factors that can be read: name dsprites, its official .npz, or a .csv of factors")
+    raise UserError(
+        f"{spec} has no factors that can be read: name dsprites, its official .npz, "
+        "or a .csv of factors"
+    )

@@ -1,4 +1,6 @@
-"""Images with known factors at another size, or in colour: what encoders of other images can be measured on."""
+"""Images with known factors at another size, or in colour:
+what encoders of other images can be measured on.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from ssavl.images.resize import fit_array
 
 
 class Resized(FactorImages):
-    """Grey images of one channel, fitted to ``(channels, side, side)`` as they are taken (Lanczos)."""
+    """Grey images of one channel, fitted to ``(channels, side, side)`` as they are taken
+    (Lanczos).
+    """
 
     def __init__(self, images: FactorImages, image_shape: tuple[int, int, int]) -> None:
         self.original = images
@@ -29,4 +33,6 @@ class Resized(FactorImages):
 
     def take(self, index: Integers) -> Images:
         channels, size, _ = self.image_shape
-        return np.stack([fit_array(image[0], size, channels) for image in self.original.take(index)])
+        return np.stack(
+            [fit_array(image[0], size, channels) for image in self.original.take(index)]
+        )

@@ -32,7 +32,9 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def place(self, module: Module) -> Module:
-        """The module on the device; on a GPU with channels last, which its convolutions are fastest in."""
+        """The module on the device; on a GPU with channels last,
+        which its convolutions are fastest in.
+        """
         layout = torch.channels_last if self.device.type == "cuda" else torch.preserve_format
         return module.to(self.device, memory_format=layout)  # type: ignore[call-overload]
 
@@ -42,16 +44,22 @@ class Compute:
 
     def describe(self) -> dict[str, str | int]:
         """What ``run.json`` says of it."""
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+        name = (
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else self.device.type
+        )
         precision = "bf16" if self.bf16 else "float32"
         return {"device": name, "precision": precision, "threads": torch.get_num_threads()}
 
 
 def choose(device: str | None = None, precision: str | None = None) -> Compute:
-    """The compute for a device (``auto``, ``cpu``, ``cuda:1``) and a precision (``auto``, ``float32``, ``bf16``).
+    """The compute for a device (``auto``, ``cpu``, ``cuda:1``) and a precision (``auto``,
+    ``float32``, ``bf16``).
 
-    ``None`` reads ``SSAVL_DEVICE`` and ``SSAVL_PRECISION``, which keep a DVC stage's command the same on every
-    machine, else ``auto``: the GPU where there is one, bfloat16 where the hardware multiplies in it.
+    ``None`` reads ``SSAVL_DEVICE`` and ``SSAVL_PRECISION``, which keep a DVC stage's command the
+    same on every machine, else ``auto``: the GPU where there is one, bfloat16 where the hardware
+    multiplies in it.
 
     Raises:
         UserError: a device that this machine has not, or an unknown precision.
@@ -65,7 +73,9 @@ def choose(device: str | None = None, precision: str | None = None) -> Compute:
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"device '{device}' cannot be used here ({reason[:100]}): try auto or cpu") from None
+        raise UserError(
+            f"device '{device}' cannot be used here ({reason[:100]}): try auto or cpu"
+        ) from None
     if precision not in ("auto", "float32", "bf16"):
         raise UserError(f"precision '{precision}' is unknown: auto, float32 or bf16")
     bf16 = precision == "bf16" or (precision == "auto" and _multiplies_bf16(chosen))

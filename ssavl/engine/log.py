@@ -14,8 +14,8 @@ from ssavl.errors import UserError
 class Log:
     """Rows appended to a CSV file whose columns the first row sets.
 
-    A resumed run cuts the file back to the length that its state remembers, so no row stands twice. Rows hold no
-    wall-clock time: equal runs write equal bytes.
+    A resumed run cuts the file back to the length that its state remembers, so no row stands twice.
+    Rows hold no wall-clock time: equal runs write equal bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,7 +23,9 @@ class Log:
         self.columns: list[str] | None = None
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Add a row; a column that a later row lacks stays empty, one that the first lacked is an error."""
+        """Add a row; a column that a later row lacks stays empty,
+        one that the first lacked is an error.
+        """
         text = io.StringIO()
         if self.columns is None:
             self.columns = list(row)
@@ -43,7 +45,9 @@ class Log:
         size = state["size"]
         assert isinstance(size, int)
         if (self.path.stat().st_size if self.path.exists() else 0) < size:
-            raise UserError(f"{self.path} lost rows since the run was saved: delete its folder to start over")
+            raise UserError(
+                f"{self.path} lost rows since the run was saved: delete its folder to start over"
+            )
         if self.path.exists():
             with self.path.open("r+b") as file:
                 file.truncate(size)

@@ -17,9 +17,11 @@ class Phase:
 
     Attributes:
         name: of the phase, in logs and messages.
-        modules: names of the modules whose parameters it updates; no other parameter gets a gradient.
-        loss: from the number of this update, counted from 0 over the whole run, to per-sample terms, shape ``(B,)``
-            each. The mean of ``loss`` is minimised; the others are logged beside it as ``<phase>/<term>``.
+        modules: names of the modules whose parameters it updates; no other parameter gets a
+            gradient.
+        loss: from the number of this update, counted from 0 over the whole run, to per-sample
+            terms, shape ``(B,)`` each. The mean of ``loss`` is minimised; the others are logged
+            beside it as ``<phase>/<term>``.
         repeats: steps per iteration (``n_critic`` for a critic).
     """
 
@@ -31,9 +33,11 @@ class Phase:
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Hold a module still: no gradient for its parameters and no update of its BatchNorm statistics.
+    """Hold a module still: no gradient for its parameters and no update of its BatchNorm
+    statistics.
 
-    Gradients still flow *through* it to its input. ``requires_grad`` alone would let the statistics move.
+    Gradients still flow *through* it to its input. ``requires_grad`` alone would let the statistics
+    move.
     """
     training = {part: part.training for part in module.modules()}
     requires_grad = {parameter: parameter.requires_grad for parameter in module.parameters()}

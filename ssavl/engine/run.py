@@ -1,8 +1,9 @@
 """THE loop: every method is a list of phases, and this trains it.
 
-An iteration runs each phase ``repeats`` times: loss, backward, one step of the optimisers of the phase's modules. A
-module has one optimiser, whichever phases update it. Everything that the next iteration depends on is in the run's
-state, so a run that was killed continues bit for bit (on one device, with one number of threads).
+An iteration runs each phase ``repeats`` times: loss, backward, one step of the optimisers of the
+phase's modules. A module has one optimiser, whichever phases update it. Everything that the next
+iteration depends on is in the run's state, so a run that was killed continues bit for bit (on one
+device, with one number of threads).
 """
 
 from __future__ import annotations
@@ -67,11 +68,14 @@ class Run:
         phases: in their order within an iteration.
         schedule: length and learning rate.
         compute: device and precision; phases call networks under its autocast.
-        rng: the generator that losses draw latents and real images from. Torch's global generators, which
-            ``rsample`` uses, are part of the state too; nothing here draws from Python's or NumPy's.
+        rng: the generator that losses draw latents and real images from. Torch's global generators,
+            which ``rsample`` uses, are part of the state too; nothing here draws from Python's or
+            NumPy's.
         scratch: the folder for the resume state and the log.
-        averaged: decay of the exponential moving average, by module name; its result is :meth:`average`.
-        probe: measures on fixed inputs, called once per log row, without gradients and without a trace in the RNGs.
+        averaged: decay of the exponential moving average, by module name; its result is
+            :meth:`average`.
+        probe: measures on fixed inputs, called once per log row, without gradients and without a
+            trace in the RNGs.
     """
 
     def __init__(
@@ -106,7 +110,9 @@ class Run:
             for name in sorted(trained)
         }
         self.averages = {
-            name: AveragedModel(self.modules[name], multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+            name: AveragedModel(
+                self.modules[name], multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False
+            )
             for name, decay in (averaged or {}).items()
         }
         self._sums: dict[str, Tensor] = {}
@@ -121,7 +127,8 @@ class Run:
 
         Raises:
             Interrupted: SIGINT or SIGTERM; the state was saved.
-            UserError: a loss that is not finite, with phase, iteration and terms; the last good state was saved.
+            UserError: a loss that is not finite, with phase, iteration and terms; the last good
+                state was saved.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -132,7 +139,13 @@ class Run:
         first = self.step
         with (
             stop_request() as stop,
-            tqdm(total=schedule.iterations, initial=self.step, disable=None, unit="it", dynamic_ncols=True) as bar,
+            tqdm(
+                total=schedule.iterations,
+                initial=self.step,
+                disable=None,
+                unit="it",
+                dynamic_ncols=True,
+            ) as bar,
         ):
             while self.step < schedule.iterations:
                 for name, optimiser in self.optimisers.items():
@@ -143,7 +156,10 @@ class Run:
                 bar.update()
                 if self.step % schedule.log_every == 0 or self.step == schedule.iterations:
                     row = self._write_row()
-                    bar.set_postfix({k: f"{v:.3g}" for k, v in row.items() if k.endswith("/loss")}, refresh=False)
+                    bar.set_postfix(
+                        {k: f"{v:.3g}" for k, v in row.items() if k.endswith("/loss")},
+                        refresh=False,
+                    )
                     if bar.disable and time.monotonic() - said_at > 20:
                         said_at = time.monotonic()
                         self._say((self.step - first) / (said_at - started))
@@ -151,7 +167,10 @@ class Run:
                     self.save()
                     raise Interrupted(
                         stop.signum,
-                        f"stopped at iteration {self.step} of {schedule.iterations}; the same command continues",
+                        (
+                            f"stopped at iteration {self.step} of {schedule.iterations}; the same "
+                            "command continues"
+                        ),
                     )
                 if time.monotonic() - saved_at > schedule.checkpoint_seconds:
                     self.save()
@@ -182,8 +201,9 @@ class Run:
             self.save()
             values = ", ".join(f"{name} {value.item():g}" for name, value in means.items())
             raise UserError(
-                f"the loss of phase '{phase.name}' is not finite at iteration {self.step} ({values}): lower the "
-                f"learning rate, or use --precision float32; the state before it is in {self.scratch}"
+                f"the loss of phase '{phase.name}' is not finite at iteration {self.step} "
+                f"({values}): lower the learning rate, or use --precision float32; the state "
+                f"before it is in {self.scratch}"
             )
         for name in phase.modules:
             self.optimisers[name].zero_grad(set_to_none=True)
@@ -198,7 +218,8 @@ class Run:
     def save(self) -> None:
         """Write the resume state; the state before it is kept as ``previous.pt``."""
         last = self.scratch / STATE
-        buffer = io.BytesIO()  # a full disk must be an OSError, which torch.save to a file does not promise
+        # a full disk must be an OSError, which torch.save to a file does not promise
+        buffer = io.BytesIO()
         torch.save(self._state_dict(), buffer)
         write_bytes(last.with_suffix(".new"), buffer.getvalue())
         if last.exists():
@@ -216,13 +237,19 @@ class Run:
         return row
 
     def _say(self, rate: float) -> None:
-        print(f"iteration {self.step} of {self.schedule.iterations}, {rate:.1f} it/s", file=sys.stderr, flush=True)
+        print(
+            f"iteration {self.step} of {self.schedule.iterations}, {rate:.1f} it/s",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _state_dict(self) -> dict[str, Any]:
         return {
             "step": self.step,
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
-            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "optimisers": {
+                name: optimiser.state_dict() for name, optimiser in self.optimisers.items()
+            },
             "averages": {name: average.state_dict() for name, average in self.averages.items()},
             "log": self.log.state_dict(),
             "sums": self._sums,
@@ -245,7 +272,10 @@ class Run:
                 print(f"{path} is damaged; trying the state before it", file=sys.stderr)
                 continue
             self._load_state_dict(state)
-            print(f"resuming at iteration {self.step} of {self.schedule.iterations} from {path}", file=sys.stderr)
+            print(
+                f"resuming at iteration {self.step} of {self.schedule.iterations} from {path}",
+                file=sys.stderr,
+            )
             return
         (self.scratch / LOG).unlink(missing_ok=True)
 
@@ -263,7 +293,9 @@ class Run:
         torch.set_num_threads(state["threads"])  # sums in another order are other numbers
         self.rng.set_state(state["rng"].cpu())
         torch.set_rng_state(state["torch_rng"].cpu())
-        for index, cuda_state in zip(_cuda_devices(self.compute.device), state["cuda_rng"], strict=True):
+        for index, cuda_state in zip(
+            _cuda_devices(self.compute.device), state["cuda_rng"], strict=True
+        ):
             torch.cuda.set_rng_state(cuda_state.cpu(), index)
 
 

@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM as a polite request: finish the iteration, save, then leave with 130 or 143."""
+"""Ctrl-C and SIGTERM as a polite request: finish the iteration, save,
+then leave with 130 or 143.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Record SIGINT and SIGTERM instead of dying of them; a second one acts as if there were no handler."""
+    """Record SIGINT and SIGTERM instead of dying of them;
+    a second one acts as if there were no handler.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request

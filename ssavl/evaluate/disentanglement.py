@@ -1,4 +1,6 @@
-"""``ssavl evaluate disentanglement``: of fitted encoders on images with known factors, or of anyone's codes."""
+"""``ssavl evaluate disentanglement``: of fitted encoders on images with known factors,
+or of anyone's codes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def of_encoders(
     device: str | None,
     precision: str | None,
 ) -> dict[str, Any]:
-    """Measure each model's posterior means on the same points, encoded once, and write ``disentanglement.json``.
+    """Measure each model's posterior means on the same points, encoded once,
+    and write ``disentanglement.json``.
 
     Args:
         encoders: folders or files; no generator is needed.
@@ -45,7 +48,8 @@ def of_encoders(
         ``scores`` and ``tables`` by model, and the ``data``.
 
     Raises:
-        UserError: files that cannot be read, encoders of other images or without a block of the roles asked for.
+        UserError: files that cannot be read, encoders of other images or without a block of the
+            roles asked for.
     """
     settings = params.evaluate_disentanglement
     models: dict[str, Model] = {}
@@ -65,9 +69,10 @@ def of_codes(params: Params, files: Sequence[Path], out: Path) -> dict[str, Any]
     """Measure anyone's codes, and write ``disentanglement.json``.
 
     Args:
-        files: ``.npz`` with ``codes`` ``(N, C)`` and ``factors`` ``(N, F)`` integers, and what there is of ``kl``
-            ``(C,)`` in nats, ``categories`` ``(C,)`` (0, or the number of the category that a column is a probability
-            of), ``names`` ``(C,)`` and ``factor_names`` ``(F,)``.
+        files: ``.npz`` with ``codes`` ``(N, C)`` and ``factors`` ``(N, F)`` integers, and what
+            there is of ``kl`` ``(C,)`` in nats, ``categories`` ``(C,)`` (0, or the number of the
+            category that a column is a probability of), ``names`` ``(C,)`` and ``factor_names``
+            ``(F,)``.
 
     Returns:
         As :func:`of_encoders`.
@@ -82,7 +87,10 @@ def of_codes(params: Params, files: Sequence[Path], out: Path) -> dict[str, Any]
 
 
 def encode(
-    model: Model, images: FactorImages, index: NDArray[np.int64], settings: EvaluateDisentanglementParams
+    model: Model,
+    images: FactorImages,
+    index: NDArray[np.int64],
+    settings: EvaluateDisentanglementParams,
 ) -> Representation:
     """The posterior means of images, one batch at a time.
 
@@ -97,7 +105,9 @@ def encode(
             "evaluate-disentanglement.roles to what it infers"
         )
     codes, divergences = [], []
-    for start in tqdm(range(0, len(index), settings.batch_size), desc="encoding", disable=None, leave=False):
+    for start in tqdm(
+        range(0, len(index), settings.batch_size), desc="encoding", disable=None, leave=False
+    ):
         posterior = model.posterior(images.take(index[start : start + settings.batch_size]))
         modes = space.split(posterior.mode)
         parts = []
@@ -136,7 +146,9 @@ def _divergences(posterior: Posterior) -> dict[str, torch.Tensor]:
     result = {}
     for block in posterior.space.blocks:
         if block.role == "category":
-            result[block.name] = torch.nn.functional.pad(whole[block.name][:, None], (0, block.dim - 1))
+            result[block.name] = torch.nn.functional.pad(
+                whole[block.name][:, None], (0, block.dim - 1)
+            )
         else:
             normal = posterior.gaussian(block.name)
             standard = Normal(torch.zeros_like(normal.mean), torch.ones_like(normal.mean))
@@ -154,7 +166,9 @@ def _read_codes(path: Path) -> Representation:
         raise UserError(f"{path} cannot be read as an .npz archive ({str(error)[:120]})") from None
     absent = [name for name in ("codes", "factors") if name not in arrays]
     if absent:
-        raise UserError(f"{path} has no {' and no '.join(absent)}: it needs codes (N, D) and factors (N, F)")
+        raise UserError(
+            f"{path} has no {' and no '.join(absent)}: it needs codes (N, D) and factors (N, F)"
+        )
     for name, kinds in (("codes", "fiu"), ("factors", "iu"), ("kl", "fiu"), ("categories", "iu")):
         if name in arrays and arrays[name].dtype.kind not in kinds:
             needed = "numbers" if "f" in kinds else "integers"
@@ -172,7 +186,9 @@ def _read_codes(path: Path) -> Representation:
         raise UserError(f"{path}: {error}") from None
 
 
-def _report(params: Params, samples: Iterator[tuple[str, Representation]], data: str, out: Path) -> dict[str, Any]:
+def _report(
+    params: Params, samples: Iterator[tuple[str, Representation]], data: str, out: Path
+) -> dict[str, Any]:
     settings = params.evaluate_disentanglement
     scores, tables = {}, {}
     for name, sample in samples:
@@ -186,7 +202,12 @@ def _report(params: Params, samples: Iterator[tuple[str, Representation]], data:
             torch.get_num_threads(),
         )
         scores[name], tables[name] = found.scores, found.tables
-    result = {"data": data, "protocol": settings.model_dump(mode="json"), "scores": scores, "tables": tables}
+    result = {
+        "data": data,
+        "protocol": settings.model_dump(mode="json"),
+        "scores": scores,
+        "tables": tables,
+    }
     with locked(out):
         write_json(out / DISENTANGLEMENT, result)
     return result

@@ -1,4 +1,6 @@
-"""``evaluate fidelity``: generated images against real ones, beside what real images score against real ones."""
+"""``evaluate fidelity``: generated images against real ones,
+beside what real images score against real ones.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,10 @@ def evaluate_fidelity(
 ) -> dict[str, Any]:
     """Write ``fidelity.json``, and return it.
 
-    The split is dealt into two halves of n images. Generated images, n of them, are measured against the first
-    (``generated``), and the second half against the first (``real``): no generator can be expected to do better than
-    the latter. Beside the trained classifier stands an untrained one of the same shape.
+    The split is dealt into two halves of n images. Generated images, n of them, are measured
+    against the first (``generated``), and the second half against the first (``real``): no
+    generator can be expected to do better than the latter. Beside the trained classifier stands an
+    untrained one of the same shape.
 
     Args:
         extractor: of ``train-extractor``; by default ``data/extractor``, where it is.
@@ -58,7 +61,8 @@ def evaluate_fidelity(
         cache: folder for the features of real images; by default the ``.ssavl`` of resume states.
 
     Raises:
-        UserError: files that cannot be read or do not fit each other, no judge at all, or too few real images.
+        UserError: files that cannot be read or do not fit each other, no judge at all, or too few
+            real images.
     """
     settings = params.evaluate_fidelity
     compute = options.compute()
@@ -71,12 +75,18 @@ def evaluate_fidelity(
     made = features(_generated(generator, n, settings.batch_size, params.seed, compute), judges)
     halves = slice(0, n), slice(n, 2 * n)
     result: dict[str, Any] = {
-        "data": {"name": prepared.manifest["dataset"], "split": settings.split, "sha256": _hash(prepared)},
+        "data": {
+            "name": prepared.manifest["dataset"],
+            "split": settings.split,
+            "sha256": _hash(prepared),
+        },
         "generator": weights_hash(generator),
         "seed": params.seed,
     }
     for key, judge in judges.items():
-        reference, other = ({layer: each[part] for layer, each in real[key].items()} for part in halves)
+        reference, other = (
+            {layer: each[part] for layer, each in real[key].items()} for part in halves
+        )
         result[key] = judge.record() | {
             "n": n,
             "generated": fidelity(made[key], reference, judge, params.seed),
@@ -96,14 +106,20 @@ def _judges(
     if extractor is not None:
         trained = load_extractor(extractor).place(compute)
         if trained.image_shape != prepared.image_shape:
-            raise UserError(f"{extractor} reads {trained.image_shape} images, but {data} holds {prepared.image_shape}")
-        judges = {"classifier": classifier_judge(trained), "untrained": untrained_judge(trained, compute)}
+            raise UserError(
+                f"{extractor} reads {trained.image_shape} images, but {data} holds "
+                f"{prepared.image_shape}"
+            )
+        judges = {
+            "classifier": classifier_judge(trained),
+            "untrained": untrained_judge(trained, compute),
+        }
     if inception is not None:
         judges["inception"] = inception_judge(inception, compute)
     if not judges:
         raise UserError(
-            f"nothing to judge images by: {EXTRACTOR / FILE} does not exist; run `ssavl train-extractor`, or give "
-            "--extractor or --inception"
+            f"nothing to judge images by: {EXTRACTOR / FILE} does not exist; run `ssavl "
+            "train-extractor`, or give --extractor or --inception"
         )
     return judges
 
@@ -113,8 +129,8 @@ def _count(settings: EvaluateFidelityParams, prepared: Prepared, data: Path) -> 
     n = settings.samples or images // 2
     if n < LEAST or 2 * n > images:
         raise UserError(
-            f"{data} has {images} {settings.split} images, and two halves of {max(n, LEAST)} are needed: set "
-            "evaluate-fidelity.samples or .split"
+            f"{data} has {images} {settings.split} images, and two halves of {max(n, LEAST)} are "
+            "needed: set evaluate-fidelity.samples or .split"
         )
     return n
 
@@ -124,7 +140,9 @@ def _hash(prepared: Prepared) -> str:
 
 
 @torch.no_grad()
-def _generated(generator: AnyGenerator, n: int, size: int, seed: int, compute: Compute) -> Iterator[Tensor]:
+def _generated(
+    generator: AnyGenerator, n: int, size: int, seed: int, compute: Compute
+) -> Iterator[Tensor]:
     for latents in draws(generator.latent_space, n, size, compute.generator(seed)):
         with compute.autocast():
             x = generator(latents)
@@ -140,11 +158,16 @@ def _real(
     cache: FeatureCache,
     compute: Compute,
 ) -> dict[str, Features]:
-    """What every judge sees in the split's two halves, n rows each; from the cache where it is kept."""
+    """What every judge sees in the split's two halves, n rows each;
+    from the cache where it is kept.
+    """
     span = prepared.span(settings.split)
     order = torch.randperm(len(span), generator=torch.Generator().manual_seed(seed))[: 2 * n]
     drawn = {"images": _hash(prepared), "span": [span.start, span.stop], "n": n, "seed": seed}
-    identities = {key: {**drawn, "layers": judge.layers, "weights": judge.weights} for key, judge in judges.items()}
+    identities = {
+        key: {**drawn, "layers": judge.layers, "weights": judge.weights}
+        for key, judge in judges.items()
+    }
     found: dict[str, Features] = {}
     for key, identity in identities.items():
         kept = cache.read(identity)

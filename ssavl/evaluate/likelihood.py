@@ -1,8 +1,10 @@
-"""``evaluate likelihood``: log p(x) bounded from below by several means, and from above where that is possible.
+"""``evaluate likelihood``: log p(x) bounded from below by several means,
+and from above where that is possible.
 
-On a split: the surrogates and the importance-weighted bound of each model, and the generator's annealed bound. On as
-many images drawn from p(x | latents): the same, and an annealed bound from above, so that the truth is in between. All
-of it in float32, whatever the precision: densities are differences of large numbers.
+On a split: the surrogates and the importance-weighted bound of each model, and the generator's
+annealed bound. On as many images drawn from p(x | latents): the same, and an annealed bound from
+above, so that the truth is in between. All of it in float32, whatever the precision: densities are
+differences of large numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ from ssavl.storage.files import locked, write_json
 
 SIGMA_IMAGES = 1000  # on which a sigma is learned
 
-Summary = dict[str, float | None]  # mean over images, and its standard error; of one image there is none
+# mean over images, and its standard error; of one image there is none
+Summary = dict[str, float | None]
 Bounds = dict[str, dict[str, Summary]]  # by model or "generator", and by bound
 
 
@@ -47,13 +50,15 @@ def evaluate_likelihood(
 ) -> dict[str, Any]:
     """Write ``likelihood.json``, and return it.
 
-    Annealing starts at the first encoders' posterior, or at the prior; with a learned sigma it is their errors that
-    count. Generated images carry the noise of the likelihood (``paper``: of variance 1/2), because only of such an
-    image the latents that made it are a draw of the exact posterior.
+    Annealing starts at the first encoders' posterior, or at the prior; with a learned sigma it is
+    their errors that count. Generated images carry the noise of the likelihood (``paper``: of
+    variance 1/2), because only of such an image the latents that made it are a draw of the exact
+    posterior.
 
     Raises:
-        UserError: files that cannot be read or do not fit each other, an unfit generator, one that passes no gradient
-            where annealing needs it, a sigma to learn for a likelihood that has none.
+        UserError: files that cannot be read or do not fit each other, an unfit generator, one that
+            passes no gradient where annealing needs it, a sigma to learn for a likelihood that has
+            none.
     """
     compute = options.compute()
     settings = params.evaluate_likelihood
@@ -62,17 +67,28 @@ def evaluate_likelihood(
     require_same_shape(generator, gan, prepared.image_shape, data)
     checks = inspect(generator, params.seed)
     require(checks, gan.spec, gradient=False)
-    if settings.temperatures and not all(check.passed for check in checks if check.name == GRADIENT):
-        raise UserError(f"{gan.spec} passes no gradient, which annealing needs: leave it out with --temperatures 0")
+    if settings.temperatures and not all(
+        check.passed for check in checks if check.name == GRADIENT
+    ):
+        raise UserError(
+            f"{gan.spec} passes no gradient, which annealing needs: leave it out with "
+            "--temperatures 0"
+        )
     models = load_models(encoders, generator, compute)
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    # Two streams of random numbers: draws of the posterior must know nothing of the latents that made an image.
+    # Two streams of random numbers: draws of the posterior must know nothing of the latents that
+    # made an image.
     seed_everything(params.seed, compute)
     rng = compute.generator(params.seed + OFFSET)
     if settings.sigma_from != "given":
         if likelihood.name != "gaussian":
-            raise UserError(f"sigma_from: the likelihood '{likelihood.name}' has no sigma to learn: name gaussian")
-        likelihood = Likelihood("gaussian", _sigma(settings, prepared, generator, models, compute, rng))
+            raise UserError(
+                f"sigma_from: the likelihood '{likelihood.name}' has no sigma to learn: name "
+                "gaussian"
+            )
+        likelihood = Likelihood(
+            "gaussian", _sigma(settings, prepared, generator, models, compute, rng)
+        )
     measure = _Measurement(settings, generator, models, likelihood, compute, rng)
     found: dict[str, tuple[Bounds, dict[str, float]]] = {}
     found[settings.split] = measure(_images(prepared, settings, compute))
@@ -104,7 +120,8 @@ def evaluate_likelihood(
     return result
 
 
-Batch = tuple[Tensor, Tensor | None]  # images (B, C, H, W), and the latents (B, D) that made them, where they are known
+# images (B, C, H, W), and the latents (B, D) that made them, where they are known
+Batch = tuple[Tensor, Tensor | None]
 
 
 class _Measurement:
@@ -119,14 +136,25 @@ class _Measurement:
         compute: Compute,
         rng: torch.Generator,
     ) -> None:
-        self.settings, self.generator, self.models, self.likelihood = settings, generator, models, likelihood
+        self.settings, self.generator, self.models, self.likelihood = (
+            settings,
+            generator,
+            models,
+            likelihood,
+        )
         self.compute, self.rng = compute, rng
         self.annealing = Annealing(
-            settings.temperatures, settings.chains, settings.leapfrog, settings.schedule, settings.category_every
+            settings.temperatures,
+            settings.chains,
+            settings.leapfrog,
+            settings.schedule,
+            settings.category_every,
         )
 
     def __call__(self, batches: Iterator[Batch]) -> tuple[Bounds, dict[str, float]]:
-        """Bounds in nats by model, with the annealed ones under ``generator``; how the annealing went."""
+        """Bounds in nats by model, with the annealed ones under ``generator``;
+        how the annealing went.
+        """
         terms: dict[str, dict[str, list[Tensor]]] = {}
         acceptance, seconds = [], 0.0
         for x, latents in tqdm(batches, desc="bounding", unit="batch", disable=None, leave=False):
@@ -141,7 +169,15 @@ class _Measurement:
                 first = next(iter(self.models.values()))
                 with torch.no_grad():
                     start = first.posterior(x)
-            own = annealed(x, self.generator, self.likelihood, self.annealing, self.rng, start=start, exact=latents)
+            own = annealed(
+                x,
+                self.generator,
+                self.likelihood,
+                self.annealing,
+                self.rng,
+                start=start,
+                exact=latents,
+            )
             seconds += time.monotonic() - began
             acceptance.append(own.acceptance)
             both = terms.setdefault("generator", {})
@@ -150,26 +186,36 @@ class _Measurement:
                 both.setdefault("ais_upper", []).append(own.upper)
                 both.setdefault("ais_gap", []).append(own.upper - own.lower)
         bounds = {
-            name: {bound: _summary(torch.cat(parts)) for bound, parts in own.items()} for name, own in terms.items()
+            name: {bound: _summary(torch.cat(parts)) for bound, parts in own.items()}
+            for name, own in terms.items()
         }
         if not acceptance:
             return bounds, {}
-        return bounds, {"acceptance": torch.cat(acceptance).mean().item(), "seconds": round(seconds, 1)}
+        return bounds, {
+            "acceptance": torch.cat(acceptance).mean().item(),
+            "seconds": round(seconds, 1),
+        }
 
     @torch.no_grad()
     def _of_model(self, model: InferenceModel, x: Tensor) -> dict[str, Tensor]:
         settings = self.settings
         posterior = model.posterior(x)
-        found = surrogates(x, posterior, self.generator, self.likelihood, settings.posterior_samples, self.rng)
+        found = surrogates(
+            x, posterior, self.generator, self.likelihood, settings.posterior_samples, self.rng
+        )
         ks = sorted(set(settings.k))
-        weighted = importance_weighted(x, posterior, self.generator, self.likelihood, ks, settings.rows, self.rng)
+        weighted = importance_weighted(
+            x, posterior, self.generator, self.likelihood, ks, settings.rows, self.rng
+        )
         bounds = {name: values for name, values in found.items() if name.startswith("ll")}
         for k, values in weighted.items():
             bounds[f"iwae_{k}"] = values
         return bounds
 
 
-def _images(prepared: Prepared, settings: EvaluateLikelihoodParams, compute: Compute) -> Iterator[Batch]:
+def _images(
+    prepared: Prepared, settings: EvaluateLikelihoodParams, compute: Compute
+) -> Iterator[Batch]:
     left = min(settings.images, len(prepared.span(settings.split)))
     for x in prepared.batches(settings.split, _at_once(settings)):
         if left <= 0:
@@ -179,7 +225,10 @@ def _images(prepared: Prepared, settings: EvaluateLikelihoodParams, compute: Com
 
 
 def _drawn(
-    generator: Generator, likelihood: Likelihood, settings: EvaluateLikelihoodParams, rng: torch.Generator
+    generator: Generator,
+    likelihood: Likelihood,
+    settings: EvaluateLikelihoodParams,
+    rng: torch.Generator,
 ) -> Iterator[Batch]:
     for latents in draws(generator.latent_space, settings.images, _at_once(settings), rng):
         with torch.no_grad():
@@ -206,7 +255,9 @@ def _sigma(
         if settings.sigma_from == "generated":
             x = generator(space.sample(settings.rows, rng))
         else:
-            x = prepared.draw(cast("Split", settings.sigma_from), settings.rows, rng).to(compute.device)
+            x = prepared.draw(cast("Split", settings.sigma_from), settings.rows, rng).to(
+                compute.device
+            )
         x_hat = generator(model.complete(model.posterior(x).sample(), space, rng))
         errors.append(squared_error(x, x_hat))
     return learned_sigma(torch.cat(errors), math.prod(generator.image_shape))

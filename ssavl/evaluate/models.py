@@ -26,7 +26,9 @@ from ssavl.runs.results import BASELINES, CALIBRATION, CONFUSION, METRICS
 from ssavl.runs.workspace import Options, seed_everything
 from ssavl.storage.files import locked, write_json
 
-KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255", "psnr", "ssim") + (
+KEYS = (
+    "accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255", "psnr", "ssim"
+) + (
     "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category",
     "calibration_noise", "calibration_code", "calibration_category",
 )  # fmt: skip
@@ -35,14 +37,17 @@ KEYS = ("accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255"
 def evaluate(
     params: Params, data: Path, gan: Source, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
-    """Write ``metrics.json``, ``baselines.json``, ``confusion.json`` and ``calibration.json``, and return the four.
+    """Write ``metrics.json``, ``baselines.json``, ``confusion.json`` and ``calibration.json``,
+    and return the four.
 
-    Calibration is measured on generated images, whose latents are known; everything else on the split. A metric that a
-    model has not (a divergence of a block that it does not infer) is ``null``. With the normalised likelihood
-    ``gaussian``, ``bits_per_dimension`` (an upper bound, from surrogate 1) stands beside.
+    Calibration is measured on generated images, whose latents are known; everything else on the
+    split. A metric that a model has not (a divergence of a block that it does not infer) is
+    ``null``. With the normalised likelihood ``gaussian``, ``bits_per_dimension`` (an upper bound,
+    from surrogate 1) stands beside.
 
     Raises:
-        UserError: files that cannot be read or do not fit each other, labels that are asked for and absent.
+        UserError: files that cannot be read or do not fit each other, labels that are asked for and
+            absent.
     """
     compute = options.compute()
     prepared = read_prepared(data)
@@ -58,21 +63,33 @@ def evaluate(
     tables: dict[str, list[list[int]]] = {}
     for name, model in models.items():
         values, table = _measure(params, prepared, generator, model, with_categories, compute)
-        found = calibrate(generator, model, settings.calibration_images, settings.batch_size, params.seed, compute)
+        found = calibrate(
+            generator, model, settings.calibration_images, settings.batch_size, params.seed, compute
+        )
         values |= {f"calibration_{block}": own.error for block, own in found.items()}
         calibrations[name] = {block: own.table() for block, own in found.items()}
-        metrics[name] = {key: values.get(key) for key in KEYS} | {k: v for k, v in values.items() if k not in KEYS}
+        metrics[name] = {key: values.get(key) for key in KEYS} | {
+            k: v for k, v in values.items() if k not in KEYS
+        }
         if table is not None:
             tables[name] = table
     # k-means has a file of its own, so that every object of metrics.json is a model of ours.
     result = {
         "metrics": metrics,
-        "baselines": _baselines(settings, params.seed, prepared, generator) if with_categories else {},
-        "confusion": {"classes": prepared.manifest["classes"], "rows": "category", "counts": tables},
+        "baselines": _baselines(settings, params.seed, prepared, generator)
+        if with_categories
+        else {},
+        "confusion": {
+            "classes": prepared.manifest["classes"],
+            "rows": "category",
+            "counts": tables,
+        },
         "calibration": calibrations,
     }
     with locked(out):
-        for file, value in zip((METRICS, BASELINES, CONFUSION, CALIBRATION), result.values(), strict=True):
+        for file, value in zip(
+            (METRICS, BASELINES, CONFUSION, CALIBRATION), result.values(), strict=True
+        ):
             write_json(out / file, value)
     return result
 
@@ -99,18 +116,23 @@ def _measure(
             posterior = model.posterior(x)
             x_hat = generator(model.complete(posterior.mode, space, rng))
             errors.append(squared_error(x, x_hat).cpu())
-            terms.append(surrogates(x, posterior, generator, likelihood, settings.posterior_samples, rng))
+            terms.append(
+                surrogates(x, posterior, generator, likelihood, settings.posterior_samples, rng)
+            )
             if block is not None:
                 categories.append(posterior.probabilities(block.name).argmax(-1).cpu())
         noise_ratios.append(psnr(x, x_hat).cpu())
         if min(x.shape[2:]) >= WINDOW:
-            similarities.append(ssim(x, x_hat).cpu())  # outside autocast: its differences of squares need float32
+            # outside autocast: its differences of squares need float32
+            similarities.append(ssim(x, x_hat).cpu())
     values = reconstruction(torch.cat(errors), int(np.prod(prepared.image_shape)))
     values["psnr"] = torch.cat(noise_ratios).double().mean().item()
     if similarities:
         values["ssim"] = torch.cat(similarities).double().mean().item()
     for name in terms[0]:
-        values[name] = torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()
+        values[name] = (
+            torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()
+        )
     if likelihood.name == "gaussian" and "ll" in values:
         bits = bits_per_dimension(torch.tensor(values["ll"]), int(np.prod(prepared.image_shape)))
         values["bits_per_dimension"] = bits.item()
@@ -129,5 +151,7 @@ def _baselines(
         return torch.cat(list(prepared.batches(split, settings.batch_size))).flatten(1).numpy()
 
     (block, *_) = generator.latent_space.of_role("category")
-    found = kmeans_categories(pixels("train"), pixels(settings.split), block.dim, seed, settings.kmeans_restarts)
+    found = kmeans_categories(
+        pixels("train"), pixels(settings.split), block.dim, seed, settings.kmeans_restarts
+    )
     return {"k-means": clustering(found, prepared.labels_of(settings.split))}

@@ -1,4 +1,6 @@
-"""``evaluate traversal``: what a walk along each latent dimension does to the class, and what each category holds."""
+"""``evaluate traversal``: what a walk along each latent dimension does to the class,
+and what each category holds.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from ssavl.storage.files import locked, write_json
 from ssavl.storage.weights import weights_hash
 
 
-def evaluate_traversal(params: Params, gan: Source, extractor: Path, out: Path, options: Options) -> dict[str, Any]:
+def evaluate_traversal(
+    params: Params, gan: Source, extractor: Path, out: Path, options: Options
+) -> dict[str, Any]:
     """Write ``traversal.json``, and return it.
 
     Raises:
@@ -32,18 +36,28 @@ def evaluate_traversal(params: Params, gan: Source, extractor: Path, out: Path, 
     judge = load_extractor(extractor).place(compute)
     generator = compute.place(load_generator(gan))
     if judge.image_shape != tuple(generator.image_shape):
-        raise UserError(f"{extractor} reads {judge.image_shape} images, but {gan.spec} makes {generator.image_shape}")
+        raise UserError(
+            f"{extractor} reads {judge.image_shape} images, but {gan.spec} makes "
+            f"{generator.image_shape}"
+        )
     space, n = generator.latent_space, settings.samples
     parts: dict[str, list[Tensor]] = {block.name: [] for block in space.of_role("noise", "code")}
-    counts = {b.name: torch.zeros(b.dim, len(judge.classes), dtype=torch.int64) for b in space.of_role("category")}
+    counts = {
+        b.name: torch.zeros(b.dim, len(judge.classes), dtype=torch.int64)
+        for b in space.of_role("category")
+    }
     with compute.autocast(), tqdm(total=n, disable=None, unit="latent", leave=False) as bar:
-        for latents in draws(space, n, max(1, settings.batch_size // settings.steps), compute.generator(params.seed)):
+        for latents in draws(
+            space, n, max(1, settings.batch_size // settings.steps), compute.generator(params.seed)
+        ):
             for name, shares in kept(generator, judge.classify, latents, settings.steps).items():
                 parts[name].append(shares.cpu())
             bar.update(len(latents))
         for block in space.of_role("category"):
             for latents in draws(space, n, settings.batch_size, compute.generator(params.seed)):
-                counts[block.name] += classes_by_value(generator, judge.classify, latents, block, len(judge.classes))
+                counts[block.name] += classes_by_value(
+                    generator, judge.classify, latents, block, len(judge.classes)
+                )
     result = {
         "extractor": judge.record(),
         "generator": weights_hash(generator),

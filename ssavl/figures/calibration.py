@@ -11,7 +11,8 @@ from ssavl.metrics.calibration import BINS, LEVELS, Calibration
 
 
 def calibration_plot(models: Mapping[str, Mapping[str, Calibration]]) -> Figure:
-    """A row per block: its ranks, flat where right, and its coverage with a confidence band, diagonal where right.
+    """A row per block: its ranks, flat where right,
+    and its coverage with a confidence band, diagonal where right.
 
     Args:
         models: calibrations by model and block.

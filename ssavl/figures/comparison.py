@@ -14,10 +14,11 @@ ARROWS = {"up": "higher is better", "down": "lower is better", None: ""}
 
 
 def comparison_plot(table: Mapping[str, Mapping[str, Summary]], metrics: Sequence[str]) -> Figure:
-    """A panel per metric, in it a row per method: the mean and its 95 % interval, and thinly the best and worst run.
+    """A panel per metric, in it a row per method:
+    the mean and its 95 % interval, and thinly the best and worst run.
 
-    Points rather than bars: a bar's length means something from 0 on only, and few of these scales begin there. A
-    single run has no interval; its point is hollow.
+    Points rather than bars: a bar's length means something from 0 on only, and few of these scales
+    begin there. A single run has no interval; its point is hollow.
 
     Args:
         table: summaries by row and metric; a row without a metric is left out of its panel.
@@ -36,7 +37,14 @@ def comparison_plot(table: Mapping[str, Mapping[str, Summary]], metrics: Sequenc
             score, color = own[metric], f"C{index % 10}"
             several = score.n > 1
             if several and score.best is not None and score.worst is not None:
-                axes.plot([score.best, score.worst], [index, index], "|", color=color, markersize=7, alpha=0.6)
+                axes.plot(
+                    [score.best, score.worst],
+                    [index, index],
+                    "|",
+                    color=color,
+                    markersize=7,
+                    alpha=0.6,
+                )
             reach = [[score.mean - score.low], [score.high - score.mean]] if several else None
             axes.errorbar(
                 score.mean, index, xerr=reach, fmt="o", color=color, capsize=4, markersize=5,
@@ -44,7 +52,9 @@ def comparison_plot(table: Mapping[str, Mapping[str, Summary]], metrics: Sequenc
             )  # fmt: skip
         direction = ARROWS[DIRECTIONS.get(metric)]
         axes.set_title(f"{metric} ({direction})" if direction else metric, fontsize=9)
-        axes.set_yticks(range(len(table)), [_label(row, own) for row, own in table.items()], fontsize=8)
+        axes.set_yticks(
+            range(len(table)), [_label(row, own) for row, own in table.items()], fontsize=8
+        )
         axes.set_ylim(len(table) - 0.5, -0.5)
         axes.tick_params(labelsize=8)
         axes.grid(axis="x", alpha=0.3)

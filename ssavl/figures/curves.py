@@ -18,7 +18,8 @@ NAMES = {"ll": "1: Eq. 18", "ll_code": "2: Eq. 13", "ll_noise": "3: Eq. 16", "ms
 
 
 def fit_curves(logs: Mapping[str, Table]) -> Figure:
-    """A panel of surrogates and one of reconstruction error, a colour per model; two more where images were watched.
+    """A panel of surrogates and one of reconstruction error, a colour per model;
+    two more where images were watched.
 
     Args:
         logs: the log of each model by its name; columns that a log lacks are left out.
@@ -35,7 +36,9 @@ def fit_curves(logs: Mapping[str, Table]) -> Figure:
                     if f"{subject}/{column}" in log:
                         label = f"{model}, {NAMES[column]}"
                         values = log[f"{subject}/{column}"]
-                        axes.plot(log["step"], values, STYLES[column], color=f"C{index}", label=label)
+                        axes.plot(
+                            log["step"], values, STYLES[column], color=f"C{index}", label=label
+                        )
             axes.set_title(title.format(images=IMAGES[subject]), fontsize=9)
             axes.set_xlabel("iteration", fontsize=8)
             axes.tick_params(labelsize=8)
@@ -46,7 +49,9 @@ def fit_curves(logs: Mapping[str, Table]) -> Figure:
 
 
 def gan_curves(log: Table) -> Figure:
-    """The critic's estimate of the Wasserstein distance, and the information in each block, against the iteration."""
+    """The critic's estimate of the Wasserstein distance, and the information in each block,
+    against the iteration.
+    """
     figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(log["step"], log["critic/wasserstein"])

@@ -15,15 +15,23 @@ CELL = 0.55  # inches per image
 
 
 def mosaic(images: Tensor) -> NDArray[np.uint8]:
-    """Images ``(R, N, C, H, W)`` in [0, 1] as one uint8 picture ``(height, width, 3)`` on white, R rows of N."""
+    """Images ``(R, N, C, H, W)`` in [0, 1] as one uint8 picture ``(height, width, 3)`` on white,
+    R rows of N.
+    """
     rows, columns, _, height, width = images.shape
     canvas = torch.ones(rows, columns, 3, height + GAP, width + GAP)
-    canvas[..., :height, :width] = images.detach().float().cpu().clamp(0, 1).expand(-1, -1, 3, -1, -1)
-    picture = canvas.permute(0, 3, 1, 4, 2).reshape(rows * (height + GAP), columns * (width + GAP), 3)
+    canvas[..., :height, :width] = (
+        images.detach().float().cpu().clamp(0, 1).expand(-1, -1, 3, -1, -1)
+    )
+    picture = canvas.permute(0, 3, 1, 4, 2).reshape(
+        rows * (height + GAP), columns * (width + GAP), 3
+    )
     return (picture[:-GAP, :-GAP] * 255).round().byte().numpy()
 
 
-def image_grid(images: Tensor, title: str, row_labels: Sequence[str] = (), x_label: str = "") -> Figure:
+def image_grid(
+    images: Tensor, title: str, row_labels: Sequence[str] = (), x_label: str = ""
+) -> Figure:
     """A figure of ``(R, N, C, H, W)`` images in [0, 1], row by row.
 
     Args:

@@ -28,7 +28,8 @@ ROWS = 10
 WALK_STEPS = 10
 CALIBRATION_IMAGES, CALIBRATION_BATCH = 2000, 250
 
-Drawing = tuple[str, Figure | list[Tensor]]  # file stem, and a figure or the (R, N, C, H, W) frames of an animation
+# file stem, and a figure or the (R, N, C, H, W) frames of an animation
+Drawing = tuple[str, Figure | list[Tensor]]
 
 
 @dataclass
@@ -38,13 +39,15 @@ class Scene:
     Attributes:
         generator: frozen, on the device.
         models: inference models by name; may be empty.
-        images: real images ``(N, C, H, W)`` of the split, or ``None``: then generated ones stand in.
+        images: real images ``(N, C, H, W)`` of the split, or ``None``: then generated ones stand
+            in.
         image_source: what a title says of them.
         logs: ``log.csv`` paths by model name, and ``gan``'s.
         columns: images per row.
         blocks: roles that a traversal walks along.
         gif: whether walks are animated as well.
-        seed: of every draw; each figure starts from it, so it looks the same alone and among others.
+        seed: of every draw; each figure starts from it, so it looks the same alone and among
+            others.
     """
 
     generator: Generator
@@ -114,19 +117,28 @@ def traversal(scene: Scene) -> Iterator[Drawing]:
                 stem, title = f"traversal-{name}", f"{name}; the rest fixed along a row"
                 yield stem, image_grid(scene.decode(walked), title, labels, f"{name}, {limit}")
                 if scene.gif:
-                    smooth = scene.decode(walks.traverse(start, space, block, dimension, 2 * FRAMES_PER_SECOND))
+                    smooth = scene.decode(
+                        walks.traverse(start, space, block, dimension, 2 * FRAMES_PER_SECOND)
+                    )
                     yield stem, [frame[None] for frame in smooth.transpose(0, 1)]
         else:
             start = scene.latents(1)
             dimensions = range(min(ROWS, block.dim))
-            walked = torch.cat([walks.traverse(start, space, block, d, scene.columns) for d in dimensions])
+            walked = torch.cat(
+                [walks.traverse(start, space, block, d, scene.columns) for d in dimensions]
+            )
             labels = [f"{block.name}_{d}" for d in dimensions]
             title = f"dimensions of {block.name}, one per row; category and code fixed"
-            yield f"traversal-{block.name}", image_grid(scene.decode(walked), title, labels, f"value, {limit}")
+            yield (
+                f"traversal-{block.name}",
+                image_grid(scene.decode(walked), title, labels, f"value, {limit}"),
+            )
 
 
 def reconstructions(scene: Scene) -> Iterator[Drawing]:
-    """Images above, their reconstructions below, one row per model (Figs. 3, 7, 9b, 10, 12, 13, 16, 20)."""
+    """Images above, their reconstructions below,
+    one row per model (Figs. 3, 7, 9b, 10, 12, 13, 16, 20).
+    """
     x, source = scene.subjects(2 * scene.columns)
     rows: list[Tensor] = []
     labels: list[str] = []
@@ -137,7 +149,10 @@ def reconstructions(scene: Scene) -> Iterator[Drawing]:
         for name, model in _models(scene, "reconstructions").items():
             rows.append(model.reconstruct(part, scene.generator, scene.rng()))
             labels.append(name)
-    yield "reconstructions", image_grid(torch.stack(rows), f"{source} and their reconstructions", labels)
+    yield (
+        "reconstructions",
+        image_grid(torch.stack(rows), f"{source} and their reconstructions", labels),
+    )
 
 
 def interpolation(scene: Scene) -> Iterator[Drawing]:
@@ -154,20 +169,28 @@ def interpolation(scene: Scene) -> Iterator[Drawing]:
     between = scene.decode(walks.interpolate(starts, stops, space, WALK_STEPS))
     images = torch.cat([x[:pairs, None], between, x[pairs:, None]], dim=1)
     title = f"{name}: from the left of two {source} to the right one"
-    yield "interpolation", image_grid(images, title, (), "image | from its code to the other's | image")
+    yield (
+        "interpolation",
+        image_grid(images, title, (), "image | from its code to the other's | image"),
+    )
     if scene.gif:
         smooth = scene.decode(walks.interpolate(starts, stops, space, 2 * FRAMES_PER_SECOND))
         yield "interpolation", [frame[None] for frame in smooth.transpose(0, 1)]
 
 
 def curves(scene: Scene) -> Iterator[Drawing]:
-    """Surrogates and reconstruction error against the iteration (Figs. 9c, 18); the GAN's own curves beside."""
+    """Surrogates and reconstruction error against the iteration (Figs. 9c, 18);
+    the GAN's own curves beside.
+    """
     if scene.models:
         yield "curves-fit", fit_curves({name: read_log(scene.logs[name]) for name in scene.models})
     if scene.logs["gan"].is_file():
         log = read_log(scene.logs["gan"])
         if "critic/wasserstein" not in log:
-            raise UserError(f"curves: {scene.logs['gan']} is no log of train-gan: keep each stage's folder to itself")
+            raise UserError(
+                f"curves: {scene.logs['gan']} is no log of train-gan: "
+                "keep each stage's folder to itself"
+            )
         yield "curves-gan", gan_curves(log)
     elif not scene.models:
         raise UserError(f"curves: {scene.logs['gan']} does not exist, and no encoders were given")
@@ -177,7 +200,9 @@ def calibration(scene: Scene) -> Iterator[Drawing]:
     """Rank histograms and expected coverage on generated images, whose latents are known."""
     models = _models(scene, "calibration")
     found = {
-        name: calibrate(scene.generator, model, CALIBRATION_IMAGES, CALIBRATION_BATCH, scene.seed, scene.compute)
+        name: calibrate(
+            scene.generator, model, CALIBRATION_IMAGES, CALIBRATION_BATCH, scene.seed, scene.compute
+        )
         for name, model in models.items()
     }
     yield "calibration", calibration_plot(found)
@@ -196,17 +221,23 @@ FIGURE_MAKERS: dict[str, Callable[[Scene], Iterator[Drawing]]] = {
 
 def _models(scene: Scene, figure: FigureName) -> Mapping[str, InferenceModel]:
     if not scene.models:
-        raise UserError(f"{figure}: needs encoders: run `ssavl fit-encoders` and give its folder as --encoders")
+        raise UserError(
+            f"{figure}: needs encoders: run `ssavl fit-encoders` and give its folder as --encoders"
+        )
     return scene.models
 
 
 def _one_row_per_category(scene: Scene) -> tuple[Tensor, list[str]]:
-    """Starting points of a traversal ``(R, D)``: one per category value where there is a category, and their labels."""
+    """Starting points of a traversal ``(R, D)``:
+    one per category value where there is a category, and their labels.
+    """
     space = scene.generator.latent_space
     blocks = space.of_role("category")
     if not blocks:
         return scene.latents(ROWS), []
     block = blocks[0]
     latents = scene.latents(block.dim)
-    points = torch.cat([walks.with_category(latents[k : k + 1], space, block, k) for k in range(block.dim)])
+    points = torch.cat(
+        [walks.with_category(latents[k : k + 1], space, block, k) for k in range(block.dim)]
+    )
     return points, [f"d = {k}" for k in range(block.dim)]

@@ -5,4 +5,11 @@ from ssavl.generators.load import load as load_generator
 from ssavl.generators.protocol import Generator
 from ssavl.generators.source import GeneratorSource, Source, WeightsFile
 
-__all__ = ["AnyGenerator", "Generator", "GeneratorSource", "Source", "WeightsFile", "load_generator"]
+__all__ = [
+    "AnyGenerator",
+    "Generator",
+    "GeneratorSource",
+    "Source",
+    "WeightsFile",
+    "load_generator",
+]

@@ -1,7 +1,8 @@
 """DCGAN-shaped generators (Radford et al. 2016) from nothing but their weights.
 
-The tutorial's network and its clones: transposed convolutions with BatchNorm and ReLU between, tanh at the end; the
-first makes a k x k map from one latent vector, each other doubles the side (kernel 4, stride 2, padding 1).
+The tutorial's network and its clones: transposed convolutions with BatchNorm and ReLU between, tanh
+at the end; the first makes a k x k map from one latent vector, each other doubles the side (kernel
+4, stride 2, padding 1).
 """
 
 from __future__ import annotations
@@ -17,10 +18,16 @@ State = dict[str, Tensor]
 
 
 def states(payload: object, path: str = "") -> Iterator[tuple[str, State]]:
-    """Every state dict in a checkpoint, with its dotted key; ``module.`` prefixes of DataParallel are taken off."""
+    """Every state dict in a checkpoint, with its dotted key;
+    ``module.`` prefixes of DataParallel are taken off.
+    """
     if not isinstance(payload, Mapping):
         return
-    tensors = {key: value for key, value in payload.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    tensors = {
+        key: value
+        for key, value in payload.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
     if tensors:
         yield path, {key.removeprefix("module."): value for key, value in tensors.items()}
     for key, value in payload.items():
@@ -30,8 +37,8 @@ def states(payload: object, path: str = "") -> Iterator[tuple[str, State]]:
 def build(state: State) -> nn.Sequential | None:
     """The network whose weights these are, or ``None`` where they do not fit a DCGAN's generator.
 
-    Layers come in the order of the file, which is that of the code; where that does not fit (safetensors sorts names as
-    text), in the order of the numbers in their names.
+    Layers come in the order of the file, which is that of the code; where that does not fit
+    (safetensors sorts names as text), in the order of the numbers in their names.
     """
     groups: dict[str, dict[str, Tensor]] = {}
     for key, tensor in state.items():
@@ -57,7 +64,9 @@ def _chain(groups: list[dict[str, Tensor]]) -> nn.Sequential | None:
             if kernel != other or (not first and (kernel != 4 or inputs != channels)):
                 return None
             stride, padding = (1, 0) if first else (2, 1)
-            layer: nn.Module = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, bias="bias" in group)
+            layer: nn.Module = nn.ConvTranspose2d(
+                inputs, outputs, kernel, stride, padding, bias="bias" in group
+            )
             channels = outputs
             seen += 1
         elif "running_mean" in group and seen and len(group["running_mean"]) == channels:

@@ -3,9 +3,10 @@
 .. code-block:: yaml
 
     latents:
-      - {role: noise, prior: normal, dim: 100}  # or uniform, truncated-normal, sphere; of a category, categorical
+      - {role: noise, prior: normal, dim: 100}
+        # or uniform, truncated-normal, sphere; of a category, categorical
     latent_shape: [100, 1, 1]   # what the network takes per sample; left out: one flat vector
-    separate: false             # true: the blocks are separate arguments, as in class-conditional networks
+    separate: false  # true: the blocks are separate arguments, as in class-conditional networks
     output_range: [-1, 1]       # of its images; ours are in [0, 1]
     key: netG                   # where the weights are in a checkpoint
 """
@@ -53,13 +54,24 @@ class Description(Section):
         if self.output_range is not None and not self.output_range[0] < self.output_range[1]:
             raise ValueError(f"output_range {self.output_range} is empty")
         space = self.latent_space()
-        if space is not None and self.latent_shape is not None and math.prod(self.latent_shape) != space.dim:
-            raise ValueError(f"latent_shape {self.latent_shape} does not hold the {space.dim} numbers of {space!r}")
+        if (
+            space is not None
+            and self.latent_shape is not None
+            and math.prod(self.latent_shape) != space.dim
+        ):
+            raise ValueError(
+                f"latent_shape {self.latent_shape} does not hold the {space.dim} numbers of "
+                f"{space!r}"
+            )
         return self
 
     def latent_space(self) -> LatentSpace | None:
         """The space, where it is described."""
-        return LatentSpace(entry.block() for entry in self.latents) if self.latents is not None else None
+        return (
+            LatentSpace(entry.block() for entry in self.latents)
+            if self.latents is not None
+            else None
+        )
 
     def over(self, other: Description) -> Description:
         """This description, with gaps filled from another."""

@@ -19,7 +19,8 @@ class ForeignGenerator(nn.Module):
     """A network behind flat latents and images in [0, 1].
 
     Args:
-        network: maps latents of ``latent_shape`` (or, with ``separate``, one tensor per block) to images.
+        network: maps latents of ``latent_shape`` (or, with ``separate``, one tensor per block) to
+            images.
         space: of its latents.
         latent_shape: of one sample as the network takes it.
         output_range: of its images, mapped linearly to [0, 1].
@@ -57,7 +58,8 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
     """Wrap a network; what the description leaves open is found by calling it on prior draws.
 
     Raises:
-        UserError: no latent size to be found, latents that the network refuses, or something other than images.
+        UserError: no latent size to be found, latents that the network refuses, or something other
+            than images.
     """
     space = described.latent_space() or _guess_space(network, described, source)
     shapes: list[tuple[int, ...]] = [(space.dim,), (space.dim, 1, 1)]
@@ -78,19 +80,23 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         if not isinstance(x, Tensor) or x.ndim != 4 or len(x) != PROBES or x.shape[1] not in (1, 3):
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise UserError(
-                f"{source} gives {got} for {PROBES} latents, not ({PROBES}, 1 or 3, height, width) images: "
-                "wrap it in a factory that returns them"
+                f"{source} gives {got} for {PROBES} latents, not ({PROBES}, 1 or 3, height, width) "
+                "images: wrap it in a factory that returns them"
             )
         output_range = described.output_range or _guess_range(x)
         image_shape = (x.shape[1], x.shape[2], x.shape[3])
-        return ForeignGenerator(network, space, shape, output_range, image_shape, described.separate, runner).to(device)
+        return ForeignGenerator(
+            network, space, shape, output_range, image_shape, described.separate, runner
+        ).to(device)
     raise UserError(
-        f"{source} refuses latents of shape {' or '.join(str((PROBES, *s)) for s in shapes)} ({failure[:120]}): "
-        "set --latent-dim or --latent-shape"
+        f"{source} refuses latents of shape {' or '.join(str((PROBES, *s)) for s in shapes)} "
+        f"({failure[:120]}): set --latent-dim or --latent-shape"
     )
 
 
-def _call(network: nn.Module, space: LatentSpace, latents: Tensor, shape: tuple[int, ...], separate: bool) -> Tensor:
+def _call(
+    network: nn.Module, space: LatentSpace, latents: Tensor, shape: tuple[int, ...], separate: bool
+) -> Tensor:
     if separate:
         return network(*space.split(latents).values())
     return network(latents.reshape(len(latents), *shape))
@@ -109,5 +115,7 @@ def _guess_space(network: nn.Module, described: Description, source: str) -> Lat
 
 
 def _guess_range(x: Tensor) -> tuple[float, float]:
-    """[0, 1], or [-1, 1] where values are negative; :func:`ssavl.generators.inspection.inspect` checks it."""
+    """[0, 1], or [-1, 1] where values are negative;
+    :func:`ssavl.generators.inspection.inspect` checks it.
+    """
     return (-1.0, 1.0) if x.min() < 0 else (0.0, 1.0)

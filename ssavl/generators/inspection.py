@@ -13,10 +13,12 @@ from ssavl.generators.load import AnyGenerator
 from ssavl.storage.weights import weights_hash
 
 SAMPLES = 64
-TOLERANCE = 1e-4  # of an image in [0, 1]: kernels differ by batch size, a BatchNorm in training mode by far more
+# of an image in [0, 1]: kernels differ by batch size, a BatchNorm in training mode by far more
+TOLERANCE = 1e-4
 SLACK = 1e-3  # of the output range
 GRADIENT = "gradient to the latents"
-COLLAPSED = 1e-5  # mean deviation of a pixel: a network that has hardly been trained has ten times as much
+# mean deviation of a pixel: a network that has hardly been trained has ten times as much
+COLLAPSED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,12 @@ def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:
         x, again, part = generator(latents), generator(latents), generator(latents[: SAMPLES // 4])
     finite = bool(torch.isfinite(x).all())
     checks = [
-        Check("finite", finite, f"{(~torch.isfinite(x)).sum().item()} values are not", "the weights are damaged"),
+        Check(
+            "finite",
+            finite,
+            f"{(~torch.isfinite(x)).sum().item()} values are not",
+            "the weights are damaged",
+        ),
     ]
     if not finite:
         return checks
@@ -60,7 +67,12 @@ def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:
             f"[{low:.3g}, {high:.3g}] after mapping {_range(generator)} to [0, 1]",
             "set --output-range LOW HIGH",
         ),
-        Check("same latents, same image", noisy <= TOLERANCE, f"differ by {noisy:.2g}", "fix its noise in a factory"),
+        Check(
+            "same latents, same image",
+            noisy <= TOLERANCE,
+            f"differ by {noisy:.2g}",
+            "fix its noise in a factory",
+        ),
         Check(
             "an image does not depend on its batch",
             apart <= TOLERANCE or noisy > TOLERANCE,
@@ -68,7 +80,10 @@ def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:
             "it normalises over the batch: call .eval() in the factory",
         ),
         Check(
-            "diversity", spread > COLLAPSED, f"mean deviation of a pixel {spread:.3g}", "it makes one image: collapsed"
+            "diversity",
+            spread > COLLAPSED,
+            f"mean deviation of a pixel {spread:.3g}",
+            "it makes one image: collapsed",
         ),
         Check(
             GRADIENT,
@@ -76,15 +91,22 @@ def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:
             f"mean norm {slope:.3g}" if differentiable else "none",
             "add --objective latent-nll, which needs none, or make the network differentiable",
         ),
-        Check("weights unchanged", weights_hash(generator) == before, f"sha256 {before}", "it changes when called"),
+        Check(
+            "weights unchanged",
+            weights_hash(generator) == before,
+            f"sha256 {before}",
+            "it changes when called",
+        ),
     ]
     return checks
 
 
 def first_units(generator: AnyGenerator, seed: int = 0) -> str:
-    """The share of the first ReLU's units that are dead: at every prior draw, and at the mean latent.
+    """The share of the first ReLU's units that are dead:
+    at every prior draw, and at the mean latent.
 
-    At latents of zero a ReLU network without biases has none alive, so no gradient: optimisation must not start there.
+    At latents of zero a ReLU network without biases has none alive, so no gradient: optimisation
+    must not start there.
     """
     seen: list[Tensor] = []
 
@@ -94,7 +116,11 @@ def first_units(generator: AnyGenerator, seed: int = 0) -> str:
     space = generator.latent_space
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
     draws = space.sample(SAMPLES, torch.Generator(device).manual_seed(seed))
-    hooks = [m.register_forward_hook(look) for m in generator.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
+    hooks = [
+        m.register_forward_hook(look)
+        for m in generator.modules()
+        if isinstance(m, nn.ReLU | nn.ReLU6)
+    ]
     try:
         shares = []
         for latents in (draws, space.from_base(torch.zeros(1, space.dim, device=device))):

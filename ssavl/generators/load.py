@@ -1,9 +1,9 @@
 """From a source to a frozen generator.
 
-Weights are always read with ``weights_only=True``. Nothing here falls back to a loader that could execute what a file
-says: ``torch.export`` archives and TorchScript need ``--trust``, pickled modules are refused, and a factory is the
-user's own code. Both are properties of a :class:`GeneratorSource`, what a person named; a file can name a
-:class:`WeightsFile` alone.
+Weights are always read with ``weights_only=True``. Nothing here falls back to a loader that could
+execute what a file says: ``torch.export`` archives and TorchScript need ``--trust``, pickled
+modules are refused, and a factory is the user's own code. Both are properties of a
+:class:`GeneratorSource`, what a person named; a file can name a :class:`WeightsFile` alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from ssavl.storage.checkpoint import has_description
 AnyGenerator = ConvGenerator | ForeignGenerator
 
 EXECUTABLE = {"export": "a torch.export archive", "torchscript": "a TorchScript file"}
-WAY_OUT = "give the code that makes the network as --gan file.py:factory, and its weights as --weights"
+WAY_OUT = (
+    "give the code that makes the network as --gan file.py:factory, and its weights as --weights"
+)
 
 
 def load(source: Source) -> AnyGenerator:
@@ -84,8 +86,13 @@ def _kind(path: Path) -> str:
 def _executable(path: Path, kind: str, source: Source) -> nn.Module:
     what = EXECUTABLE[kind]
     if isinstance(source, WeightsFile) or not source.trust:
-        typed = "add --trust" if isinstance(source, GeneratorSource) else f"type --gan {path} --trust"
-        raise UserError(f"{path} is {what}, whose loader can execute code: {typed} if you know where it comes from")
+        typed = (
+            "add --trust" if isinstance(source, GeneratorSource) else f"type --gan {path} --trust"
+        )
+        raise UserError(
+            f"{path} is {what}, whose loader can execute code: "
+            f"{typed} if you know where it comes from"
+        )
     try:
         if kind == "export":
             return torch.export.load(path).module()
@@ -102,15 +109,23 @@ def _read_weights(path: Path) -> Any:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} cannot be read ({_first_line(error)}): it is cut short or damaged") from None
+            raise UserError(
+                f"{path} cannot be read ({_first_line(error)}): it is cut short or damaged"
+            ) from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        what = f"holds a pickled {named.group(1)}" if named else "is no checkpoint, or a pickle of more than weights"
+        what = (
+            f"holds a pickled {named.group(1)}"
+            if named
+            else "is no checkpoint, or a pickle of more than weights"
+        )
         raise UserError(f"{path} {what}, and reading it could execute code: {WAY_OUT}") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read ({_first_line(error)}): it is cut short or no checkpoint") from None
+        raise UserError(
+            f"{path} cannot be read ({_first_line(error)}): it is cut short or no checkpoint"
+        ) from None
 
 
 def _states(path: Path, payload: Any, key: str | None) -> dict[str, dcgan.State]:
@@ -132,9 +147,15 @@ def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
         if network is not None:
             fitting[name] = network
     if not fitting:
-        raise UserError(f"{path} holds weights of no DCGAN-shaped generator, and weights alone say no more: {WAY_OUT}")
+        raise UserError(
+            f"{path} holds weights of no DCGAN-shaped generator, "
+            f"and weights alone say no more: {WAY_OUT}"
+        )
     if len(fitting) > 1:
-        raise UserError(f"{path} holds several generators: choose one with --key {' or '.join(map(repr, fitting))}")
+        raise UserError(
+            f"{path} holds several generators: choose one with --key "
+            f"{' or '.join(map(repr, fitting))}"
+        )
     return next(iter(fitting.values()))
 
 
@@ -144,25 +165,33 @@ def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
     try:
         factory = getattr(_import(module_name), name)
     except AttributeError:
-        raise UserError(f"{module_name} has no {name}: name the function that makes the generator") from None
+        raise UserError(
+            f"{module_name} has no {name}: name the function that makes the generator"
+        ) from None
     try:
         network = factory(**source.arguments)
     except TypeError as error:
         raise UserError(
-            f"{source.spec} cannot be called ({_first_line(error)}): set its arguments with --gan-arg"
+            f"{source.spec} cannot be called ({_first_line(error)}): "
+            "set its arguments with --gan-arg"
         ) from None
     if not isinstance(network, nn.Module):
         raise UserError(f"{source.spec} makes a {type(network).__name__}, not a torch.nn.Module")
     if source.weights is not None:
         states = _states(source.weights, _read_weights(source.weights), key)
         if len(states) > 1:
-            raise UserError(f"{source.weights} holds several networks: choose one with --key {' or '.join(states)}")
+            raise UserError(
+                f"{source.weights} holds several networks: "
+                f"choose one with --key {' or '.join(states)}"
+            )
         state = next(iter(states.values()), {})
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
-            raise UserError(f"{source.weights} does not fit what {source.spec} makes ({reason[:160]})") from None
+            raise UserError(
+                f"{source.weights} does not fit what {source.spec} makes ({reason[:160]})"
+            ) from None
     return network
 
 
@@ -175,7 +204,8 @@ def _import(name: str) -> Any:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
-        sys.path.insert(0, str(Path(name).resolve().parent))  # so that it can import its neighbours, as a script can
+        # so that it can import its neighbours, as a script can
+        sys.path.insert(0, str(Path(name).resolve().parent))
         spec.loader.exec_module(module)
         return module
     except ImportError as error:
@@ -185,7 +215,8 @@ def _import(name: str) -> Any:
 
 
 def _still(network: nn.Module) -> nn.Module:
-    with contextlib.suppress(NotImplementedError):  # an exported program has no modes: it was traced in one
+    # an exported program has no modes: it was traced in one
+    with contextlib.suppress(NotImplementedError):
         network.eval()
     return network.float()
 

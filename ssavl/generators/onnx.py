@@ -1,6 +1,8 @@
-"""Generators held as ONNX: through onnx2torch, which has gradients, else through onnxruntime, which has none.
+"""Generators held as ONNX: through onnx2torch, which has gradients, else through onnxruntime,
+which has none.
 
-An ONNX file is data: neither library executes code from it. Both are optional: ``pip install 'ssavl[onnx]'``.
+An ONNX file is data: neither library executes code from it. Both are optional:
+``pip install 'ssavl[onnx]'``.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ PROBES = 3
 
 
 class Session(nn.Module):
-    """An ONNX graph run by onnxruntime: no gradient. A fixed batch size is met by cutting and padding."""
+    """An ONNX graph run by onnxruntime: no gradient.
+    A fixed batch size is met by cutting and padding.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -37,7 +41,9 @@ class Session(nn.Module):
         fixed = bool(shape) and isinstance(shape[0], int)  # an open batch size is a name
         self.batch: int | None = shape[0] if fixed else None
         # In the state, so that the hash of the weights tells one graph from another.
-        self.register_buffer("content", torch.tensor(list(bytes.fromhex(sha256(path))), dtype=torch.uint8))
+        self.register_buffer(
+            "content", torch.tensor(list(bytes.fromhex(sha256(path))), dtype=torch.uint8)
+        )
 
     @torch.no_grad()
     def forward(self, *latents: Tensor) -> Tensor:
@@ -50,13 +56,18 @@ class Session(nn.Module):
 
     def _run(self, latents: Sequence[Tensor], size: int) -> Tensor:
         count = len(latents[0])
-        padded = [torch.cat([part, part[:1].expand(size - count, *part.shape[1:])]) for part in latents]
-        feed = {node.name: part.cpu().numpy() for node, part in zip(self.inputs, padded, strict=True)}
+        padded = [
+            torch.cat([part, part[:1].expand(size - count, *part.shape[1:])]) for part in latents
+        ]
+        feed = {
+            node.name: part.cpu().numpy() for node, part in zip(self.inputs, padded, strict=True)
+        }
         return torch.from_numpy(self.session.run(None, feed)[0])[:count]
 
 
 def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
-    """The network, the shape of one sample of its only input where the graph fixes it, and what runs it.
+    """The network, the shape of one sample of its only input where the graph fixes it,
+    and what runs it.
 
     Raises:
         UserError: a library that is missing, or a file that is no ONNX graph.
@@ -67,21 +78,36 @@ def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
     except ImportError:
         raise UserError(f"{path} is an ONNX file: pip install 'ssavl[onnx]' to read it") from None
     from google.protobuf.message import DecodeError
-    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
+    from onnxruntime.capi.onnxruntime_pybind11_state import (
+        Fail,
+        InvalidArgument,
+        InvalidGraph,
+        InvalidProtobuf,
+    )
 
     try:
         session = Session(path)
     except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, RuntimeError) as error:
-        raise UserError(f"{path} cannot be read as ONNX ({' '.join(str(error).split())[:120]})") from None
+        raise UserError(
+            f"{path} cannot be read as ONNX ({' '.join(str(error).split())[:120]})"
+        ) from None
     shape = _sample_shape(session)
     if session.batch is not None:  # constants of that batch size are baked into the graph
-        return session, shape, f"onnxruntime, no gradient: the batch size is fixed at {session.batch}"
+        return (
+            session,
+            shape,
+            f"onnxruntime, no gradient: the batch size is fixed at {session.batch}",
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             network = onnx2torch.convert(onnx.load(str(path)))
     except (NotImplementedError, ValueError, RuntimeError, KeyError, DecodeError) as error:
-        return session, shape, f"onnxruntime, no gradient: onnx2torch has not all its operators ({_short(error)})"
+        return (
+            session,
+            shape,
+            f"onnxruntime, no gradient: onnx2torch has not all its operators ({_short(error)})",
+        )
     problem = _differs(network, session)
     if problem:
         return session, shape, f"onnxruntime, no gradient: onnx2torch's conversion {problem}"

@@ -1,7 +1,8 @@
 """What encoders say of the generator that they were fitted to.
 
-A record of a file, whoever wrote it: data alone. It can name a file of weights, and nothing that executes: what comes
-out of :meth:`Origin.source` is a :class:`WeightsFile`, which cannot hold a factory or a person's trust.
+A record of a file, whoever wrote it: data alone. It can name a file of weights, and nothing that
+executes: what comes out of :meth:`Origin.source` is a :class:`WeightsFile`, which cannot hold a
+factory or a person's trust.
 """
 
 from __future__ import annotations
@@ -24,11 +25,17 @@ from ssavl.params.section import Section, one_line
 class Origin(Section):
     """A generator, as the encoders' file names it."""
 
-    weights: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$", description="hash of the generator's weights")]
+    weights: Annotated[
+        str, Field(pattern=r"^[0-9a-f]{16}$", description="hash of the generator's weights")
+    ]
     space: Annotated[list[BlockDescription], Field(min_length=1)]
-    path: Annotated[str, Field(min_length=1, description="relative to the encoders' folder; of code, its name")]
+    path: Annotated[
+        str, Field(min_length=1, description="relative to the encoders' folder; of code, its name")
+    ]
     described: Description = Description()
-    runs_code: Annotated[bool, Field(description="whether it took code to load it: a hint for people")] = False
+    runs_code: Annotated[
+        bool, Field(description="whether it took code to load it: a hint for people")
+    ] = False
 
     @classmethod
     def of(cls, source: Source, folder: Path, generator: Generator, weights: str) -> Origin:
@@ -61,7 +68,9 @@ class Origin(Section):
         return LatentSpace(entry.block() for entry in self.space)
 
     def moved(self, folder: Path, out: Path) -> str:
-        """The path as encoders that move from ``folder`` to ``out`` would name it; code keeps its name."""
+        """The path as encoders that move from ``folder`` to ``out`` would name it;
+        code keeps its name.
+        """
         return self.path if code_named(self.path) else os.path.relpath(folder / self.path, out)
 
     def source(self, folder: Path) -> WeightsFile:
@@ -71,13 +80,18 @@ class Origin(Section):
             UserError: it is named by code, or took code to load.
         """
         if self.runs_code:
-            raise UserError(f"these encoders belong to {self.path}, whose loading runs code: name it with --gan")
-        found = weights_named_in_a_file(self.path, self.described, "the encoders' record of their generator")
+            raise UserError(
+                f"these encoders belong to {self.path}, whose loading runs code: name it with --gan"
+            )
+        found = weights_named_in_a_file(
+            self.path, self.described, "the encoders' record of their generator"
+        )
         return WeightsFile(Path(os.path.relpath(folder / found.file)), self.described)
 
 
 def read_origin(record: Any, path: Path) -> Origin | None:
-    """The record in the file ``path``; ``None`` where it is empty: these encoders were never fitted.
+    """The record in the file ``path``; ``None`` where it is empty:
+    these encoders were never fitted.
 
     Raises:
         UserError: something other than such a record.
@@ -88,7 +102,9 @@ def read_origin(record: Any, path: Path) -> Origin | None:
         origin = Origin.model_validate(record)
         origin.latent_space()
     except ValidationError as error:
-        raise UserError(f"{path}: what it says of its generator: {one_line(error.errors(), Origin)}") from None
+        raise UserError(
+            f"{path}: what it says of its generator: {one_line(error.errors(), Origin)}"
+        ) from None
     except ValueError as error:
         raise UserError(f"{path}: what it says of its generator: {error}") from None
     return origin

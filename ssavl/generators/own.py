@@ -12,8 +12,12 @@ from ssavl.storage.checkpoint import load_checkpoint, rebuilding, require_kind, 
 KIND = "generator"
 
 
-def save_generator(path: Path, generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``generator.pt``: the generator, and what its training left of encoders (see ``models.inference``)."""
+def save_generator(
+    path: Path, generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write ``generator.pt``: the generator, and what its training left of encoders (see
+    ``models.inference``).
+    """
     save_checkpoint(path, KIND, payload(generator, encoders))
 
 
@@ -46,6 +50,8 @@ def read_generator(content: Mapping[str, Any], path: Path) -> ConvGenerator:
 
 
 def load_training_encoders(path: Path) -> list[Mapping[str, Any]]:
-    """The entries of the encoders that the generator's training left, for ``build_encoders``; may be empty."""
+    """The entries of the encoders that the generator's training left, for ``build_encoders``;
+    may be empty.
+    """
     with rebuilding(path):
         return list(load_checkpoint(path, KIND)["encoders"])

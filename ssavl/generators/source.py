@@ -1,8 +1,9 @@
 """What people hold, before it is loaded.
 
-Two types, by who named it. A :class:`GeneratorSource` is what a person typed on the command line or passed in Python:
-it may be code, and may be trusted. A :class:`WeightsFile` is all that a file can name, be it a checkpoint, a
-description or a file of parameters: weights, which are data. There is no way from the second to the first.
+Two types, by who named it. A :class:`GeneratorSource` is what a person typed on the command line or
+passed in Python: it may be code, and may be trusted. A :class:`WeightsFile` is all that a file can
+name, be it a checkpoint, a description or a file of parameters: weights, which are data. There is
+no way from the second to the first.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from ssavl.errors import UserError
 from ssavl.generators.description import Description
 from ssavl.params.section import one_line
 
-TRUST_GAN_CKPT = "SSAVL_TRUST_GAN_CKPT"  # 1: gan_ckpt of the parameter file counts as typed, with --trust
+# 1: gan_ckpt of the parameter file counts as typed, with --trust
+TRUST_GAN_CKPT = "SSAVL_TRUST_GAN_CKPT"
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights: our ``generator.pt``, a checkpoint, safetensors, ONNX. Reading one executes nothing.
+    """A file of weights: our ``generator.pt``, a checkpoint, safetensors, ONNX.
+    Reading one executes nothing.
 
     Attributes:
         file: it.
@@ -51,7 +54,9 @@ class WeightsFile:
         return False
 
     def settings(self) -> dict[str, Any]:
-        """What, beside the files' content, makes the generator what it is: for a foreign one, how it is called."""
+        """What, beside the files' content, makes the generator what it is:
+        for a foreign one, how it is called.
+        """
         return _settings(self.described)
 
     def files(self) -> dict[str, Path]:
@@ -103,7 +108,9 @@ class GeneratorSource:
 
     def settings(self) -> dict[str, Any]:
         """As :meth:`WeightsFile.settings`; of a factory, its name and arguments too."""
-        return _settings(self.described, factory=self.spec if self.factory else None, arguments=self.arguments)
+        return _settings(
+            self.described, factory=self.spec if self.factory else None, arguments=self.arguments
+        )
 
     def files(self) -> dict[str, Path]:
         """As :meth:`WeightsFile.files`."""
@@ -118,7 +125,9 @@ class GeneratorSource:
 Source = WeightsFile | GeneratorSource
 
 
-def weights_named_in_a_file(spec: str, described: Description, where: str = "a file") -> WeightsFile:
+def weights_named_in_a_file(
+    spec: str, described: Description, where: str = "a file"
+) -> WeightsFile:
     """The generator that a file names: a checkpoint's record, or the parameters' ``gan_ckpt``.
 
     Args:
@@ -129,8 +138,8 @@ def weights_named_in_a_file(spec: str, described: Description, where: str = "a f
     """
     if code_named(spec) is not None:
         raise UserError(
-            f"{where} names code, {spec:.200}, and no file may choose code to run: if that code is yours, type "
-            "it as --gan"
+            f"{where} names code, {spec:.200}, and no file may choose code to run: if that code is "
+            "yours, type it as --gan"
         )
     return WeightsFile(Path(spec), described)
 
@@ -184,7 +193,9 @@ def describe(
     if latent_dim is not None:
         described["latents"] = [{"prior": prior or "normal", "dim": latent_dim}]
     elif prior is not None:
-        raise UserError("--prior needs --latent-dim; several blocks go into a .gan.yaml beside the generator")
+        raise UserError(
+            "--prior needs --latent-dim; several blocks go into a .gan.yaml beside the generator"
+        )
     try:
         return Description.model_validate(described)
     except ValidationError as error:
@@ -192,7 +203,9 @@ def describe(
 
 
 def code_named(spec: str) -> tuple[str, str] | None:
-    """Module (or file) and name of a factory; ``None`` where ``spec`` is no such thing, or a file of that very name."""
+    """Module (or file) and name of a factory; ``None`` where ``spec`` is no such thing,
+    or a file of that very name.
+    """
     module, separator, name = spec.rpartition(":")
     return (module, name) if separator and name.isidentifier() and not Path(spec).exists() else None
 

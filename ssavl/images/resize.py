@@ -9,7 +9,9 @@ from ssavl.images.array import Images
 
 
 def fit(image: Image.Image, size: int, channels: int) -> Images:
-    """A PIL image as uint8 ``(channels, size, size)``: the largest centred square, resampled (Lanczos)."""
+    """A PIL image as uint8 ``(channels, size, size)``:
+    the largest centred square, resampled (Lanczos).
+    """
     image = image.convert("L" if channels == 1 else "RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2

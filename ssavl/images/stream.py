@@ -1,4 +1,6 @@
-"""Images as people hold them - files, folders, arrays - one batch at a time, however many there are."""
+"""Images as people hold them - files, folders, arrays - one batch at a time,
+however many there are.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,10 @@ CHUNK = 1000  # images of an array that are in memory at once
 class ImageStream:
     """Images of one shape from any number of paths, in order.
 
-    A path is an image file, a folder (every image below it, or the ``images.npy`` of prepared data) or a ``.npy``
-    array: ``(N, H, W)``, ``(N, C, H, W)`` or ``(N, H, W, C)``, uint8 or floats in [0, 1], memory-mapped. Files are cut
-    to the largest centred square and resampled; so are uint8 arrays of another size.
+    A path is an image file, a folder (every image below it, or the ``images.npy`` of prepared data)
+    or a ``.npy`` array: ``(N, H, W)``, ``(N, C, H, W)`` or ``(N, H, W, C)``, uint8 or floats in
+    [0, 1], memory-mapped. Files are cut to the largest centred square and resampled; so are uint8
+    arrays of another size.
 
     Args:
         paths: at least one.
@@ -36,7 +39,8 @@ class ImageStream:
         unreadable: files that could not be read, and why; filled while batches are drawn.
 
     Raises:
-        UserError: a path that does not exist or holds no image, an array that holds no images of this kind.
+        UserError: a path that does not exist or holds no image, an array that holds no images of
+            this kind.
     """
 
     def __init__(self, paths: Sequence[Path], image_shape: tuple[int, int, int]) -> None:
@@ -63,7 +67,8 @@ class ImageStream:
         return sum(entry[1] if isinstance(entry, tuple) else 1 for entry in self._files)
 
     def batches(self, size: int) -> Iterator[tuple[list[str], Tensor]]:
-        """Names, and images ``(size or less, C, H, W)`` in [0, 1] on the CPU; what cannot be read is left out.
+        """Names, and images ``(size or less, C, H, W)`` in [0, 1] on the CPU;
+        what cannot be read is left out.
 
         Raises:
             UserError: nothing could be read; a float array that leaves [0, 1].
@@ -71,7 +76,9 @@ class ImageStream:
         names: list[str] = []
         images: list[Tensor] = []
         given = False
-        for name, image in tqdm(self._images(), total=len(self), disable=None, unit="image", leave=False):
+        for name, image in tqdm(
+            self._images(), total=len(self), disable=None, unit="image", leave=False
+        ):
             names.append(name)
             images.append(image)
             if len(names) == size:
@@ -88,8 +95,11 @@ class ImageStream:
             if isinstance(entry, tuple):
                 path, count = entry
                 for start in range(0, count, CHUNK):
-                    # Mapped anew each time: pages of an open map count as this process's memory once they are read.
-                    for index, image in enumerate(np.array(self._open(path)[start : start + CHUNK])):
+                    # Mapped anew each time: pages of an open map count as this process's memory
+                    # once they are read.
+                    for index, image in enumerate(
+                        np.array(self._open(path)[start : start + CHUNK])
+                    ):
                         yield f"{path}[{start + index}]", self._float(path, image)
                 continue
             try:
@@ -108,8 +118,8 @@ class ImageStream:
         of_pixels = array.dtype == np.uint8 or array.dtype.kind == "f"
         if not of_pixels or not len(array) or self._channels_of(array) not in (1, 3):
             raise UserError(
-                f"{path} holds {array.dtype} {array.shape}, not images: (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 "
-                "or 3 channels, uint8 or floats in [0, 1]"
+                f"{path} holds {array.dtype} {array.shape}, not images: (N, H, W), (N, C, H, W) or "
+                "(N, H, W, C) with 1 or 3 channels, uint8 or floats in [0, 1]"
             )
         return array
 
@@ -132,11 +142,19 @@ class ImageStream:
                 image = fit(_picture(image), self.size, self.channels)
             return torch.from_numpy(np.array(image)).float() / 255
         if image.shape != (self.channels, self.size, self.size):
-            raise UserError(f"{path} holds {image.shape} floats; {(self.channels, self.size, self.size)} are needed")
+            raise UserError(
+                f"{path} holds {image.shape} floats; {(self.channels, self.size, self.size)} are "
+                "needed"
+            )
         if not (np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1):
-            raise UserError(f"{path} leaves [0, 1] ({image.min():g} to {image.max():g}): rescale it, or save uint8")
+            raise UserError(
+                f"{path} leaves [0, 1] ({image.min():g} to {image.max():g}): "
+                "rescale it, or save uint8"
+            )
         return torch.from_numpy(np.array(image, dtype=np.float32))
 
 
 def _picture(image: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
+    return Image.fromarray(
+        image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
+    )

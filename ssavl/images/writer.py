@@ -20,11 +20,13 @@ Write = Callable[[Sequence[str], Tensor], list[str]]
 
 @contextmanager
 def open_images(out: Path) -> Iterator[Write]:
-    """A function that takes names and images ``(B, C, H, W)`` in [0, 1], appends them, and says where each went.
+    """A function that takes names and images ``(B, C, H, W)`` in [0, 1], appends them,
+    and says where each went.
 
     Args:
-        out: ``<name>.npy`` for one uint8 array ``(N, C, H, W)``, which appears when the block ends well; anything else
-            is a folder, with a PNG per image: its number, and the stem of its name.
+        out: ``<name>.npy`` for one uint8 array ``(N, C, H, W)``, which appears when the block ends
+            well; anything else is a folder, with a PNG per image: its number, and the stem of its
+            name.
     """
     count = 0
     if out.suffix == ".npy":
@@ -58,7 +60,9 @@ def open_images(out: Path) -> Iterator[Write]:
             places = []
             for name, pixels in zip(names, _bytes(images), strict=True):
                 buffer = io.BytesIO()
-                Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(buffer, "PNG")
+                Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(
+                    buffer, "PNG"
+                )
                 places.append(f"{count:06}-{_plain(name)}.png" if name else f"{count:06}.png")
                 write_bytes(out / places[-1], buffer.getvalue())
                 count += 1
@@ -68,7 +72,9 @@ def open_images(out: Path) -> Iterator[Write]:
 
 
 def _plain(name: str) -> str:
-    """The stem of a stranger's file name as a part of ours: printable, and short enough for any file system."""
+    """The stem of a stranger's file name as a part of ours:
+    printable, and short enough for any file system.
+    """
     stem = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in Path(name).stem)
     return stem.encode()[:LONGEST].decode(errors="ignore")
 

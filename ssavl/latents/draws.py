@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ssavl.latents.space import LatentSpace
 
-CHUNK = 250  # latents drawn at once, whatever the batch: a measurement must not depend on how it was batched
+# latents drawn at once, whatever the batch: a measurement must not depend on how it was batched
+CHUNK = 250
 
 
 def draws(space: LatentSpace, n: int, size: int, rng: torch.Generator) -> Iterator[Tensor]:

@@ -1,10 +1,11 @@
 r"""Priors of a latent space's blocks, each the image of a Gaussian.
 
-Every block but a category is the image of a Gaussian *base variable* :math:`u \sim \mathcal N(0, I)`: the identity
-for a normal prior, :math:`\mathrm{erf}(u / \sqrt 2)` for a uniform one, :math:`\Phi^{-1}` of a squeezed :math:`\Phi(u)`
-for a truncated one, :math:`\sqrt n\, u / \lVert u \rVert` for a sphere. Posteriors are Gaussian in
-base space, or categories, so every divergence from the prior is closed-form whatever the prior,
-and a new prior is one more map (``from_base``, ``to_base``).
+Every block but a category is the image of a Gaussian *base variable*
+:math:`u \sim \mathcal N(0, I)`: the identity for a normal prior, :math:`\mathrm{erf}(u / \sqrt 2)`
+for a uniform one, :math:`\Phi^{-1}` of a squeezed :math:`\Phi(u)` for a truncated one,
+:math:`\sqrt n\, u / \lVert u \rVert` for a sphere. Posteriors are Gaussian in base space, or
+categories, so every divergence from the prior is closed-form whatever the prior, and a new prior is
+one more map (``from_base``, ``to_base``).
 """
 
 from __future__ import annotations
@@ -16,21 +17,34 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal, OneHotCategorical, Transform, constraints
+from torch.distributions import (
+    Distribution,
+    Independent,
+    Normal,
+    OneHotCategorical,
+    Transform,
+    constraints,
+)
 
 Role = Literal["noise", "code", "category"]
 Prior = Literal["normal", "uniform", "truncated-normal", "sphere", "categorical"]
 
-TRUNCATION = 2.0  # of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
-# Names become parts of file names, of columns and of module names: a closed alphabet keeps them there.
+# of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
+TRUNCATION = 2.0
+# Names become parts of file names, of columns and of module names: a closed alphabet keeps them
+# there.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-TAKEN = frozenset(dir(nn.ModuleDict()))  # a block's head is an entry of one: "values", say, would hide a method
+# a block's head is an entry of one: "values", say, would hide a method
+TAKEN = frozenset(dir(nn.ModuleDict()))
 
-LOG_VARIANCE = (-12.0, 6.0)  # bounds on an encoder's log-variance: outside, float32 densities overflow
+# bounds on an encoder's log-variance: outside, float32 densities overflow
+LOG_VARIANCE = (-12.0, 6.0)
 
 
 class ErfTransform(Transform):
-    r"""The bijection :math:`c = \mathrm{erf}(u / \sqrt 2)` from the line onto (-1, 1): it makes N(0, 1) uniform."""
+    r"""The bijection :math:`c = \mathrm{erf}(u / \sqrt 2)` from the line onto (-1, 1):
+    it makes N(0, 1) uniform.
+    """
 
     domain = constraints.real
     codomain = constraints.interval(-1.0, 1.0)
@@ -47,7 +61,8 @@ class ErfTransform(Transform):
         return torch.erf(x / math.sqrt(2))
 
     def _inverse(self, y: Tensor) -> Tensor:
-        # Rounding puts |u| > 5.4 on the border itself, where erfinv is infinite: step one float inside.
+        # Rounding puts |u| > 5.4 on the border itself, where erfinv is infinite: step one float
+        # inside.
         inside = 1 - torch.finfo(y.dtype).eps
         return math.sqrt(2) * torch.erfinv(y.clamp(-inside, inside))
 
@@ -56,7 +71,9 @@ class ErfTransform(Transform):
 
 
 class TruncationTransform(Transform):
-    r"""The bijection :math:`\Phi^{-1}(\Phi(-t) + (2 \Phi(t) - 1) \Phi(u))` from the line onto (-t, t): N(0, 1) cut."""
+    r"""The bijection :math:`\Phi^{-1}(\Phi(-t) + (2 \Phi(t) - 1) \Phi(u))` from the line onto
+    (-t, t): N(0, 1) cut.
+    """
 
     domain = constraints.real
     codomain = constraints.interval(-TRUNCATION, TRUNCATION)
@@ -77,13 +94,18 @@ class TruncationTransform(Transform):
 
     def _inverse(self, y: Tensor) -> Tensor:
         inside = 1 - torch.finfo(y.dtype).eps
-        return math.sqrt(2) * torch.erfinv((torch.erf(y / math.sqrt(2)) / self._mass).clamp(-inside, inside))
+        return math.sqrt(2) * torch.erfinv(
+            (torch.erf(y / math.sqrt(2)) / self._mass).clamp(-inside, inside)
+        )
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return math.log(self._mass) - 0.5 * x.square() + 0.5 * y.square()
 
 
-BIJECTIONS: dict[str, Transform] = {"uniform": ErfTransform(), "truncated-normal": TruncationTransform()}
+BIJECTIONS: dict[str, Transform] = {
+    "uniform": ErfTransform(),
+    "truncated-normal": TruncationTransform(),
+}
 
 
 @dataclass(frozen=True)
@@ -91,14 +113,17 @@ class Block:
     """One block of a latent space.
 
     Args:
-        name: unique within its space; letters, digits, ``-`` and ``_``. Also the suffix of its KL term (``kl_noise``).
+        name: unique within its space; letters, digits, ``-`` and ``_``. Also the suffix of its KL
+            term (``kl_noise``).
         role: what the block is for: ``noise`` z, ``code`` c or ``category`` d.
-        prior: ``normal``, ``uniform`` on (-1, 1), ``truncated-normal`` (at 2), ``sphere`` (uniform on the sphere of
-            radius sqrt(dim), as ProGAN and StyleGAN normalise), or ``categorical`` (one-hot, equal weights).
+        prior: ``normal``, ``uniform`` on (-1, 1), ``truncated-normal`` (at 2), ``sphere`` (uniform
+            on the sphere of radius sqrt(dim), as ProGAN and StyleGAN normalise), or ``categorical``
+            (one-hot, equal weights).
         dim: number of dimensions; for a categorical block the number of categories K.
 
     Raises:
-        ValueError: a name of other characters, a prior that does not fit the role, or a size no block can have.
+        ValueError: a name of other characters, a prior that does not fit the role, or a size no
+            block can have.
     """
 
     name: str
@@ -108,17 +133,27 @@ class Block:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name in TAKEN:
-            raise ValueError(f"{self.name!r:.80} cannot be the name of a block: use letters, digits, '-' and '_'")
+            raise ValueError(
+                f"{self.name!r:.80} cannot be the name of a block: use letters, digits, '-' and '_'"
+            )
         if self.role not in get_args(Role) or self.prior not in get_args(Prior):
-            raise ValueError(f"block '{self.name}': no role {self.role!r:.40} or no prior {self.prior!r:.40}")
+            raise ValueError(
+                f"block '{self.name}': no role {self.role!r:.40} or no prior {self.prior!r:.40}"
+            )
         if (self.role == "category") != (self.prior == "categorical"):
-            raise ValueError(f"block '{self.name}': role '{self.role}' cannot have the prior '{self.prior}'")
+            raise ValueError(
+                f"block '{self.name}': role '{self.role}' cannot have the prior '{self.prior}'"
+            )
         if self.dim < (2 if self.role == "category" or self.prior == "sphere" else 1):
-            raise ValueError(f"block '{self.name}': {self.dim} dimensions are too few for a {self.role}")
+            raise ValueError(
+                f"block '{self.name}': {self.dim} dimensions are too few for a {self.role}"
+            )
 
     @property
     def entropy(self) -> float:
-        """Entropy of the prior in nats, of a sphere its base variable's; the constant H(u) of L_MI (Eq. 21)."""
+        """Entropy of the prior in nats, of a sphere its base variable's;
+        the constant H(u) of L_MI (Eq. 21).
+        """
         gaussian = 0.5 * math.log(2 * math.pi * math.e)
         match self.prior:
             case "categorical":
@@ -134,11 +169,15 @@ class Block:
 
     @property
     def parameter_size(self) -> int:
-        """Numbers that a posterior of this block needs: K logits, or mean and log-variance of each dimension."""
+        """Numbers that a posterior of this block needs:
+        K logits, or mean and log-variance of each dimension.
+        """
         return self.dim if self.prior == "categorical" else 2 * self.dim
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        """The distribution in base space with these parameters, shape ``(B, parameter_size)``, over ``(B, dim)``."""
+        """The distribution in base space with these parameters, shape ``(B, parameter_size)``,
+        over ``(B, dim)``.
+        """
         if self.prior == "categorical":
             return OneHotCategorical(logits=parameters, validate_args=False)
         mean, log_variance = parameters.chunk(2, dim=-1)
@@ -146,7 +185,9 @@ class Block:
         return Independent(Normal(mean, deviation, validate_args=False), 1)
 
     def from_base(self, base: Tensor) -> Tensor:
-        """Points ``(..., dim)`` of base space as latents; the identity for a normal or categorical block."""
+        """Points ``(..., dim)`` of base space as latents;
+        the identity for a normal or categorical block.
+        """
         if self.prior == "sphere":
             return math.sqrt(self.dim) * torch.nn.functional.normalize(base, dim=-1)
         return BIJECTIONS[self.prior](base) if self.prior in BIJECTIONS else base
@@ -156,7 +197,9 @@ class Block:
         return BIJECTIONS[self.prior].inv(values) if self.prior in BIJECTIONS else values
 
     def log_jacobian(self, base: Tensor, values: Tensor) -> Tensor | float:
-        """Log-volume change of :meth:`from_base` in nats, ``(..., dim)``; 0 where it is no bijection of the line."""
+        """Log-volume change of :meth:`from_base` in nats, ``(..., dim)``;
+        0 where it is no bijection of the line.
+        """
         if self.prior not in BIJECTIONS:
             return 0.0
         return BIJECTIONS[self.prior].log_abs_det_jacobian(base, values)

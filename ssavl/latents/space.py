@@ -41,7 +41,9 @@ class LatentSpace:
         self.blocks = tuple(blocks)
         names = [block.name for block in self.blocks]
         if not names or len(set(names)) != len(names):
-            raise ValueError(f"a latent space needs at least one block and distinct names, not {names}")
+            raise ValueError(
+                f"a latent space needs at least one block and distinct names, not {names}"
+            )
         self.dim = sum(block.dim for block in self.blocks)
 
     @classmethod
@@ -52,7 +54,9 @@ class LatentSpace:
     @property
     def config(self) -> list[dict[str, Any]]:
         """Plain data that rebuilds the space, for checkpoint files."""
-        return [{"name": b.name, "role": b.role, "prior": b.prior, "dim": b.dim} for b in self.blocks]
+        return [
+            {"name": b.name, "role": b.role, "prior": b.prior, "dim": b.dim} for b in self.blocks
+        ]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LatentSpace) and self.blocks == other.blocks
@@ -86,12 +90,16 @@ class LatentSpace:
             ValueError: a last dimension other than :attr:`dim`.
         """
         if latents.shape[-1] != self.dim:
-            raise ValueError(f"latents have {latents.shape[-1]} dimensions; the space {self!r} has {self.dim}")
+            raise ValueError(
+                f"latents have {latents.shape[-1]} dimensions; the space {self!r} has {self.dim}"
+            )
         parts = latents.split([block.dim for block in self.blocks], dim=-1)
         return {block.name: part for block, part in zip(self.blocks, parts, strict=True)}
 
     def join(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """The inverse of :meth:`split`: flat latents of shape ``(B, dim)``. Blocks of other spaces are ignored."""
+        """The inverse of :meth:`split`: flat latents of shape ``(B, dim)``.
+        Blocks of other spaces are ignored.
+        """
         return torch.cat([parts[block.name] for block in self.blocks], dim=-1)
 
     def from_base(self, base: Tensor) -> Tensor:
@@ -100,7 +108,9 @@ class LatentSpace:
         return torch.cat([block.from_base(parts[block.name]) for block in self.blocks], dim=-1)
 
     def to_base(self, latents: Tensor) -> Tensor:
-        """Latents ``(..., dim)`` in base space, where the prior of every block but a category is N(0, I)."""
+        """Latents ``(..., dim)`` in base space, where the prior of every block but a category is
+        N(0, I).
+        """
         parts = self.split(latents)
         return torch.cat([block.to_base(parts[block.name]) for block in self.blocks], dim=-1)
 
@@ -112,7 +122,9 @@ class LatentSpace:
                 index = torch.randint(block.dim, (n,), generator=rng, device=rng.device)
                 parts.append(torch.nn.functional.one_hot(index, block.dim).float())
             else:
-                parts.append(block.from_base(torch.randn(n, block.dim, generator=rng, device=rng.device)))
+                parts.append(
+                    block.from_base(torch.randn(n, block.dim, generator=rng, device=rng.device))
+                )
         return torch.cat(parts, dim=-1)
 
     def prior(self, device: torch.device | str = "cpu") -> Posterior:
@@ -120,20 +132,25 @@ class LatentSpace:
         return self.posterior(torch.zeros(1, self.parameter_size, device=device))
 
     def posterior(self, parameters: Tensor) -> Posterior:
-        """The factorised distribution with an encoder's output, shape ``(B, parameter_size)``, for parameters."""
+        """The factorised distribution with an encoder's output, shape ``(B, parameter_size)``,
+        for parameters.
+        """
         parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)
         blocks = {b.name: b.distribution(part) for b, part in zip(self.blocks, parts, strict=True)}
         return Posterior(self, blocks, parameters.device)
 
 
 class Posterior:
-    """A product of independent distributions, one per block of a space, Gaussian in base space or categorical.
+    """A product of independent distributions, one per block of a space,
+    Gaussian in base space or categorical.
 
     Attributes:
         blocks: the distributions in base space, by name.
     """
 
-    def __init__(self, space: LatentSpace, blocks: dict[str, Distribution], device: torch.device) -> None:
+    def __init__(
+        self, space: LatentSpace, blocks: dict[str, Distribution], device: torch.device
+    ) -> None:
         self.space = space
         self.blocks = blocks
         self.device = device
@@ -141,8 +158,9 @@ class Posterior:
     def rsample(self, temperature: float = TEMPERATURE, straight_through: bool = False) -> Tensor:
         """A differentiable draw of shape ``(B, dim)``.
 
-        Categories are relaxed by Gumbel-softmax (Eq. 10) at this temperature; with ``straight_through`` the value is
-        the one-hot vector and the gradient that of the relaxed draw.
+        Categories are relaxed by Gumbel-softmax (Eq. 10) at this temperature; with
+        ``straight_through`` the value is the one-hot vector and the gradient that of the relaxed
+        draw.
         """
         parts = []
         for block in self.space.blocks:
@@ -162,13 +180,19 @@ class Posterior:
 
     @torch.no_grad()
     def sample(self) -> Tensor:
-        """A draw of shape ``(B, dim)`` from the distribution itself: categories are exactly one-hot."""
-        return torch.cat([b.from_base(self.blocks[b.name].sample()) for b in self.space.blocks], dim=-1)
+        """A draw of shape ``(B, dim)`` from the distribution itself:
+        categories are exactly one-hot.
+        """
+        return torch.cat(
+            [b.from_base(self.blocks[b.name].sample()) for b in self.space.blocks], dim=-1
+        )
 
     @property
     def mode(self) -> Tensor:
         """Latents ``(B, dim)`` at the mode in base space."""
-        return torch.cat([block.from_base(self.blocks[block.name].mode) for block in self.space.blocks], dim=-1)
+        return torch.cat(
+            [block.from_base(self.blocks[block.name].mode) for block in self.space.blocks], dim=-1
+        )
 
     def gaussian(self, name: str) -> Normal:
         """A continuous block's Gaussian in base space, over single dimensions ``(B, dim)``."""
@@ -195,10 +219,11 @@ class Posterior:
         return {name: terms.sum(-1) for name, terms in self.log_prob_terms(latents).items()}
 
     def log_prob_terms(self, latents: Tensor) -> dict[str, Tensor]:
-        """Its terms, which add up to it: one per dimension, ``(B, dim)``; of a category the only one, ``(B, 1)``.
+        """Its terms, which add up to it: one per dimension, ``(B, dim)``;
+        of a category the only one, ``(B, 1)``.
 
-        On a sphere it is the base variable's density at the point itself, because that of a projected Gaussian has no
-        closed form.
+        On a sphere it is the base variable's density at the point itself, because that of a
+        projected Gaussian has no closed form.
         """
         parts = self.space.split(latents)
         result = {}
@@ -208,17 +233,25 @@ class Posterior:
                 result[block.name] = self.blocks[block.name].log_prob(values)[..., None]
             else:
                 base = block.to_base(values)
-                result[block.name] = self.gaussian(block.name).log_prob(base) - block.log_jacobian(base, values)
+                result[block.name] = self.gaussian(block.name).log_prob(base) - block.log_jacobian(
+                    base, values
+                )
         return result
 
     def kl(self) -> dict[str, Tensor]:
-        """Closed-form Kullback-Leibler divergence in nats from the prior, per block, shape ``(B,)`` each."""
+        """Closed-form Kullback-Leibler divergence in nats from the prior, per block,
+        shape ``(B,)`` each.
+        """
         prior = self.space.prior(self.device)
         return {name: kl_divergence(q, prior.blocks[name]) for name, q in self.blocks.items()}
 
     def over(self, space: LatentSpace) -> Posterior:
-        """The marginal over some of the blocks. Raises ``KeyError`` for a block that this one has not."""
-        return Posterior(space, {block.name: self.blocks[block.name] for block in space.blocks}, self.device)
+        """The marginal over some of the blocks. Raises ``KeyError`` for a block that this one has
+        not.
+        """
+        return Posterior(
+            space, {block.name: self.blocks[block.name] for block in space.blocks}, self.device
+        )
 
     def __or__(self, other: Posterior) -> Posterior:
         """The product of two posteriors over disjoint blocks."""

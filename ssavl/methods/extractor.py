@@ -1,4 +1,6 @@
-"""A classifier of real images, trained with their labels: it judges images, and trains or selects nothing of ours."""
+"""A classifier of real images, trained with their labels:
+it judges images, and trains or selects nothing of ours.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from ssavl.params.stages import TrainExtractorParams
 DrawLabelled = Callable[[int], tuple[Tensor, Tensor]]  # n -> n real images and their classes (n,)
 
 
-def build_classifier(params: TrainExtractorParams, image_shape: ImageShape, classes: int) -> Classifier:
+def build_classifier(
+    params: TrainExtractorParams, image_shape: ImageShape, classes: int
+) -> Classifier:
     """An untrained classifier.
 
     Raises:
@@ -28,9 +32,13 @@ def build_classifier(params: TrainExtractorParams, image_shape: ImageShape, clas
 
 
 def classifier_phases(
-    classifier: Classifier, params: TrainExtractorParams, labelled: DrawLabelled, rng: torch.Generator
+    classifier: Classifier,
+    params: TrainExtractorParams,
+    labelled: DrawLabelled,
+    rng: torch.Generator,
 ) -> list[Phase]:
-    """The one phase, over the module ``classifier``: cross-entropy in nats on randomly transformed images.
+    """The one phase, over the module ``classifier``:
+    cross-entropy in nats on randomly transformed images.
 
     Args:
         labelled: draws real images ``(n, C, H, W)`` in [0, 1] with their classes.

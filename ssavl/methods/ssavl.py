@@ -11,9 +11,10 @@ noise-encoder              minus Eq. 26 (or its objective)     noise encoder (xi
 encoders                   minus Eq. 18                        omega, xi
 =========================  ==================================  ===========================
 
-``two-stage`` trains the generator by the first two (Eqs. 23 and 24 in one step: one pass through the generator) and the
-encoders afterwards, on the finished generator. ``interleaved`` is Algorithm 1 to the letter: the first five, each its
-own step, on the same latents, in every iteration.
+``two-stage`` trains the generator by the first two (Eqs. 23 and 24 in one step: one pass through
+the generator) and the encoders afterwards, on the finished generator. ``interleaved`` is
+Algorithm 1 to the letter: the first five, each its own step, on the same latents, in every
+iteration.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ from ssavl.params.shared import Objective, OpeningParams, RelaxationParams
 from ssavl.params.stages import TrainGanParams
 
 Draw = Callable[[int], Tensor]  # n -> n things: real images or latents
-DrawClustered = Callable[[int], tuple[Tensor, Tensor]]  # n -> n real images and the index (n,) of their clusters
+# n -> n real images and the index (n,) of their clusters
+DrawClustered = Callable[[int], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ class Fitting:
         likelihood: the observation model of the bounds.
         beta: weight of every KL.
         relaxation: how a category is drawn.
-        objective: ``elbo`` (Eqs. 25-27), ``latent-nll`` (minus log q(latents | image) of the latents that made the
-            image, which are known; no gradient passes the generator), or ``both``, their sum.
-        image_noise: deviation of Gaussian noise added to generated images. Where it is the likelihood's sigma,
-            ``latent-nll`` learns the posterior of that observation model.
-        transform: applied to generated images ``(B, C, H, W)`` before encoders see them. A bound holds for any image,
-            and encoders that have met images which their generator cannot make do better on real ones.
+        objective: ``elbo`` (Eqs. 25-27), ``latent-nll`` (minus log q(latents | image) of the
+            latents that made the image, which are known; no gradient passes the generator), or
+            ``both``, their sum.
+        image_noise: deviation of Gaussian noise added to generated images. Where it is the
+            likelihood's sigma, ``latent-nll`` learns the posterior of that observation model.
+        transform: applied to generated images ``(B, C, H, W)`` before encoders see them. A bound
+            holds for any image, and encoders that have met images which their generator cannot make
+            do better on real ones.
     """
 
     likelihood: Likelihood
@@ -73,7 +77,9 @@ class Fitting:
 
 
 def latent_space(params: TrainGanParams) -> LatentSpace:
-    """The blocks that the parameters ask for: noise, then code and category unless their size is 0."""
+    """The blocks that the parameters ask for: noise,
+    then code and category unless their size is 0.
+    """
     blocks = [Block("noise", "noise", "normal", params.noise_dim)]
     if params.code_dim:
         blocks.append(Block("code", "code", params.code_prior, params.code_dim))
@@ -84,7 +90,9 @@ def latent_space(params: TrainGanParams) -> LatentSpace:
 
 @dataclass(frozen=True)
 class Networks:
-    """Everything that ``train-gan`` trains; an encoder that the schedule or the space leaves out is ``None``."""
+    """Everything that ``train-gan`` trains; an encoder that the schedule or the space leaves out is
+    ``None``.
+    """
 
     generator: ConvGenerator
     critic: Critic
@@ -106,7 +114,8 @@ def build_networks(params: TrainGanParams, image_shape: ImageShape) -> Networks:
     """Untrained networks.
 
     Raises:
-        ValueError: an image size that cannot be made, a gain for an unknown block, or too few categories.
+        ValueError: an image size that cannot be made, a gain for an unknown block, or too few
+            categories.
     """
     space = latent_space(params)
     generator = ConvGenerator(space, image_shape, params.width, params.hidden, params.block_gain)
@@ -135,7 +144,8 @@ def gan_phases(
         networks: from :func:`build_networks`.
         real: draws ``n`` real images, ``(n, C, H, W)`` in [0, 1].
         rng: draws latents, epsilons and transformations.
-        clustered: draws them with their clusters (:mod:`ssavl.methods.clusters`), for the category to agree with.
+        clustered: draws them with their clusters (:mod:`ssavl.methods.clusters`), for the category
+            to agree with.
     """
     generator, critic, code_encoder = networks.generator, networks.critic, networks.code_encoder
     space = generator.latent_space
@@ -166,20 +176,28 @@ def gan_phases(
         distance = -critic_loss(critic, x, x_gen)
         loss = -distance
         if update % params.gp_every == 0:
-            loss = loss + params.gp_weight * params.gp_every * gradient_penalty(critic, x, x_gen, rng)
+            loss = loss + params.gp_weight * params.gp_every * gradient_penalty(
+                critic, x, x_gen, rng
+            )
         return {"loss": loss, "wasserstein": distance}
 
     def information(update: int, drawn: Tensor, x_gen: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Minus the weighted L_MI, and its share per block in nats; with it, the consistency of real images."""
+        """Minus the weighted L_MI, and its share per block in nats;
+        with it, the consistency of real images.
+        """
         assert code_encoder is not None
-        # The warm-up scales what the generator feels; the encoder learns at full weight all along. At weight 0 there is
-        # no gradient at all, rather than one of zeros, which Adam's momentum would turn into a step.
+        # The warm-up scales what the generator feels; the encoder learns at full weight all along.
+        # At weight 0 there is no gradient at all, rather than one of zeros, which Adam's momentum
+        # would turn into a step.
         weight = ramp(update, warmup.start, warmup.length)
         felt = torch.lerp(x_gen.detach(), x_gen, weight) if weight else x_gen.detach()
-        # A category must survive the transformations; a code may be one of them, and then needs the plain image.
+        # A category must survive the transformations; a code may be one of them, and then needs the
+        # plain image.
         views = [invariances(felt, rng), felt] if plain_codes else [invariances(felt, rng)]
         posterior = code_encoder.posterior(torch.cat(views))
-        nll = code_nll(posterior, _part(drawn, space, code_encoder.space).repeat(len(views), 1), shares)
+        nll = code_nll(
+            posterior, _part(drawn, space, code_encoder.space).repeat(len(views), 1), shares
+        )
         loss, terms = x_gen.new_zeros(n), {}
         for block in code_encoder.space.blocks:
             read = nll[block.name].chunk(len(views))
@@ -192,7 +210,9 @@ def gan_phases(
             entropy = block.entropy * (shares[block.name].mean() if block.name in shares else 1)
             terms[f"mi_{block.name}"] = entropy - own
         if consistency.weight and category is not None:
-            weight = consistency.weight * ramp(update, consistency.warmup.start, consistency.warmup.length)
+            weight = consistency.weight * ramp(
+                update, consistency.warmup.start, consistency.warmup.length
+            )
             terms["consistency"] = real_information() if weight else x_gen.new_full((n,), torch.nan)
             loss = loss - weight * terms["consistency"] if weight else loss
         if clustered is not None and category is not None:
@@ -235,7 +255,9 @@ def gan_phases(
     if code_encoder is not None:
         phases.append(Phase("mutual-information", ("generator", "code_encoder"), train_information))
     own = params.interleaved
-    fitting = Fitting(Likelihood(own.likelihood.name, own.likelihood.sigma), own.beta, own.relaxation)
+    fitting = Fitting(
+        Likelihood(own.likelihood.name, own.likelihood.sigma), own.beta, own.relaxation
+    )
     encoders = {"code_encoder": code_encoder, "noise_encoder": networks.noise_encoder}
     present = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     return phases + fit_phases(present, _Still(generator), lambda: latents.last, fitting)
@@ -249,8 +271,9 @@ def fit_phases(
 ) -> list[Phase]:
     """Eqs. 25 and 26, a phase per encoder; on a space of noise alone, Eq. 27.
 
-    Each encoder infers its own blocks and is given the others as they were drawn. Only where images are transformed,
-    which codes can express, the noise encoder is given a draw from what the code encoder infers.
+    Each encoder infers its own blocks and is given the others as they were drawn. Only where images
+    are transformed, which codes can express, the noise encoder is given a draw from what the code
+    encoder infers.
 
     Args:
         encoders: by module name.
@@ -273,7 +296,11 @@ def fit_phases(
             terms: dict[str, Tensor] = {}
             if fitting.objective != "latent-nll":
                 given = generator.latent_space.split(drawn)
-                if fitting.transform is not None and encoder is not code_encoder and code_encoder is not None:
+                if (
+                    fitting.transform is not None
+                    and encoder is not code_encoder
+                    and code_encoder is not None
+                ):
                     with torch.no_grad():
                         inferred = code_encoder.posterior(x_gen)
                     given |= inferred.space.split(inferred.sample())
@@ -281,7 +308,10 @@ def fit_phases(
             if fitting.objective != "elbo":
                 nll = code_nll(posterior, _part(drawn, generator.latent_space, encoder.space))
                 total = torch.stack(list(nll.values())).sum(0)
-                terms |= {"loss": terms.get("loss", 0) + total, **{f"nll_{name}": term for name, term in nll.items()}}
+                terms |= {
+                    "loss": terms.get("loss", 0) + total,
+                    **{f"nll_{name}": term for name, term in nll.items()},
+                }
             return terms
 
         return Phase(name.replace("_", "-"), (name,), loss)
@@ -300,8 +330,8 @@ def joint_phase(
 
     Args:
         model: an inference model over every block of the generator's space.
-        modules: names of its encoders among the run's modules; with the generator's too it is a variational
-            autoencoder (Kingma & Welling 2014), on real images.
+        modules: names of its encoders among the run's modules; with the generator's too it is a
+            variational autoencoder (Kingma & Welling 2014), on real images.
         generator: where it is not among ``modules``, frozen; gradients flow through it.
         images: draws a batch ``(B, C, H, W)``, generated or real.
     """
@@ -314,7 +344,11 @@ def joint_phase(
 
 
 def _bound(
-    posterior: Posterior, x: Tensor, generator: Generator, fitting: Fitting, given: Mapping[str, Tensor]
+    posterior: Posterior,
+    x: Tensor,
+    generator: Generator,
+    fitting: Fitting,
+    given: Mapping[str, Tensor],
 ) -> Bound:
     draw = posterior.rsample(fitting.relaxation.temperature, fitting.relaxation.straight_through)
     return elbo(x, generator, generator.latent_space, posterior, draw, fitting.likelihood, given)
@@ -326,7 +360,9 @@ def _negative(bound: Bound, beta: float) -> dict[str, Tensor]:
 
 
 class _Latents:
-    """Draws from the prior; the phases of one interleaved iteration share the critic's last (Algorithm 1, line 4)."""
+    """Draws from the prior; the phases of one interleaved iteration share the critic's last
+    (Algorithm 1, line 4).
+    """
 
     last: Tensor
 

@@ -1,6 +1,8 @@
-r"""A variational autoencoder (Kingma & Welling 2014) of SS-AVL's architecture: what real images would have given.
+r"""A variational autoencoder (Kingma & Welling 2014) of SS-AVL's architecture:
+what real images would have given.
 
-Generator, code encoder and noise encoder learn together from real images, by the joint bound of SS-AVL-R
+Generator, code encoder and noise encoder learn together from real images, by the joint bound of
+SS-AVL-R
 
 .. math:: \mathbb E_q [\log p(x \mid d, c, z)] - \beta \, KL(q(d, c, z \mid x) \Vert p(d, c, z))
 
@@ -27,7 +29,9 @@ from ssavl.params.stages import TrainGanParams
 NAME = "vae"
 
 
-def build_vae(params: TrainGanParams, image_shape: ImageShape) -> tuple[ConvGenerator, InferenceModel]:
+def build_vae(
+    params: TrainGanParams, image_shape: ImageShape
+) -> tuple[ConvGenerator, InferenceModel]:
     """Untrained networks: those of ``train-gan``, but for the critic.
 
     Raises:
@@ -35,9 +39,15 @@ def build_vae(params: TrainGanParams, image_shape: ImageShape) -> tuple[ConvGene
     """
     space = latent_space(params)
     generator = ConvGenerator(space, image_shape, params.width, params.hidden, params.block_gain)
-    parts = [LatentSpace(blocks) for blocks in (space.of_role("code", "category"), space.of_role("noise")) if blocks]
+    parts = [
+        LatentSpace(blocks)
+        for blocks in (space.of_role("code", "category"), space.of_role("noise"))
+        if blocks
+    ]
     width, features = params.encoder.width, params.encoder.features
-    return generator, InferenceModel([Encoder(Trunk(image_shape, width, features), part) for part in parts], NAME)
+    return generator, InferenceModel(
+        [Encoder(Trunk(image_shape, width, features), part) for part in parts], NAME
+    )
 
 
 def vae_phases(

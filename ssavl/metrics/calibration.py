@@ -1,11 +1,13 @@
-r"""Calibration without data: the generator's latents are known, so posteriors can be held against them.
+r"""Calibration without data: the generator's latents are known,
+so posteriors can be held against them.
 
-Simulation-based calibration (Talts et al. 2018): if :math:`z \sim p(z)`, :math:`x = G(z)` and q(z | x) is right, the
-rank of z under q(z | x) is uniform. A Gaussian's rank is exact, :math:`\Phi((u - \mu) / \sigma)` in base space, as if
-infinitely many draws had been ranked. A category's is its place in the order of falling probability, spread at random
-over its own probability, so that it is uniform too. A credible set of level :math:`\alpha` - the central interval, the
-likeliest categories - must then hold the truth for a share :math:`\alpha` of the images (expected coverage, Hermans et
-al. 2022).
+Simulation-based calibration (Talts et al. 2018): if :math:`z \sim p(z)`, :math:`x = G(z)` and
+q(z | x) is right, the rank of z under q(z | x) is uniform. A Gaussian's rank is exact,
+:math:`\Phi((u - \mu) / \sigma)` in base space, as if infinitely many draws had been ranked. A
+category's is its place in the order of falling probability, spread at random over its own
+probability, so that it is uniform too. A credible set of level :math:`\alpha` - the central
+interval, the likeliest categories - must then hold the truth for a share :math:`\alpha` of the
+images (expected coverage, Hermans et al. 2022).
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ class Calibration:
 
     Attributes:
         histogram: share of the ranks in each of ``BINS`` equal bins of [0, 1]; right is flat.
-        coverage: share of truths inside the credible set of each of ``LEVELS``; right is the level itself.
-        half_band: half the width of the coverage's confidence band at each level, from the spread between images.
+        coverage: share of truths inside the credible set of each of ``LEVELS``; right is the level
+            itself.
+        half_band: half the width of the coverage's confidence band at each level, from the spread
+            between images.
     """
 
     histogram: Floats
@@ -50,7 +54,9 @@ class Calibration:
 
     @property
     def within(self) -> float:
-        """Share of the levels at which the nominal value is inside the band; a calibrated posterior has about .95."""
+        """Share of the levels at which the nominal value is inside the band;
+        a calibrated posterior has about .95.
+        """
         return float((np.abs(self.coverage - LEVELS) <= self.half_band).mean())
 
     @property
@@ -69,7 +75,8 @@ class Calibration:
 
 
 def ranks(posterior: Posterior, latents: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-    """The rank in [0, 1] of each latent under its posterior, ``(B, dim)`` per block, ``(B, 1)`` of a category.
+    """The rank in [0, 1] of each latent under its posterior, ``(B, dim)`` per block,
+    ``(B, 1)`` of a category.
 
     Args:
         posterior: of the images that ``latents`` made.
@@ -90,18 +97,23 @@ def ranks(posterior: Posterior, latents: Tensor, rng: torch.Generator) -> dict[s
     return result
 
 
-def calibration(all_ranks: Mapping[str, Tensor], categories: Iterable[Block]) -> dict[str, Calibration]:
+def calibration(
+    all_ranks: Mapping[str, Tensor], categories: Iterable[Block]
+) -> dict[str, Calibration]:
     """Each block's calibration from the ranks of N images, ``(N, dim)`` each.
 
     Args:
-        categories: blocks whose credible sets hold the likeliest values rather than the central ones.
+        categories: blocks whose credible sets hold the likeliest values rather than the central
+            ones.
     """
     ordered = {block.name for block in categories}
     result = {}
     for name, tensor in all_ranks.items():
         rank = tensor.double().cpu().numpy()
-        depth = rank if name in ordered else np.abs(2 * rank - 1)  # the level at which the truth enters the set
-        inside = (depth[:, :, None] <= LEVELS).mean(1)  # (N, levels): dimensions of one image are not independent
+        # the level at which the truth enters the set
+        depth = rank if name in ordered else np.abs(2 * rank - 1)
+        # (N, levels): dimensions of one image are not independent
+        inside = (depth[:, :, None] <= LEVELS).mean(1)
         deviation = inside.std(0, ddof=1) / np.sqrt(len(inside))
         histogram, _ = np.histogram(rank, BINS, (0, 1))
         half_band = stats.norm.ppf((1 + CONFIDENCE) / 2) * deviation

@@ -15,15 +15,19 @@ Labels = NDArray[np.int64]
 def clustering(categories: Labels, classes: Labels) -> dict[str, float]:
     """Agreement of inferred categories ``(N,)`` with true classes ``(N,)``.
 
-    ``accuracy``: categories matched to classes one-to-one by the Hungarian method (the paper's Table 1).
-    ``accuracy_majority``: each category stands for its most frequent class; many categories make it easier.
+    ``accuracy``: categories matched to classes one-to-one by the Hungarian method (the paper's
+    Table 1).
+    ``accuracy_majority``: each category stands for its most frequent class; many categories make it
+    easier.
     ``nmi``: normalised mutual information, arithmetic mean. ``ari``: adjusted Rand index.
 
     Raises:
         ValueError: arrays of different length, or empty.
     """
     if len(categories) != len(classes) or not len(classes):
-        raise ValueError(f"{len(categories)} categories and {len(classes)} classes cannot be compared")
+        raise ValueError(
+            f"{len(categories)} categories and {len(classes)} classes cannot be compared"
+        )
     counts = contingency_matrix(categories, classes)
     rows, columns = linear_sum_assignment(counts, maximize=True)
     return {
@@ -44,7 +48,8 @@ def confusion(categories: Labels, classes: Labels, k: int, class_count: int) -> 
 def kmeans_categories(
     train: NDArray[np.float32], test: NDArray[np.float32], k: int, seed: int, restarts: int
 ) -> Labels:
-    """Clusters ``(N_test,)`` of k-means on raw pixels: the floor that any learned category must clear.
+    """Clusters ``(N_test,)`` of k-means on raw pixels:
+    the floor that any learned category must clear.
 
     Args:
         train, test: images flattened to ``(N, pixels)``; clusters are fitted to ``train`` alone.

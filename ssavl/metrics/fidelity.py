@@ -1,14 +1,16 @@
 r"""How near generated images are to real ones, in the features of a judge.
 
-The mathematics is torch-fidelity's (Obukhov et al. 2020): the Frechet distance between Gaussians fitted to the features
-(Heusel et al. 2017), the unbiased squared kernel distance (Binkowski et al. 2018), the exponentiated mutual information
-between image and class (Salimans et al. 2016), and k-nearest-neighbour precision and recall (Kynkaanniemi et al. 2019).
-Images become uint8 first, as they are on disk, so nothing depends on whether they were written.
-Its loop and its cache are not used: the cache reads pickles and knows entries by name only. Tests
-hold all five numbers against its own, on PNG files.
+The mathematics is torch-fidelity's (Obukhov et al. 2020): the Frechet distance between Gaussians
+fitted to the features (Heusel et al. 2017), the unbiased squared kernel distance (Binkowski et al.
+2018), the exponentiated mutual information between image and class (Salimans et al. 2016), and
+k-nearest-neighbour precision and recall (Kynkaanniemi et al. 2019). Images become uint8 first, as
+they are on disk, so nothing depends on whether they were written. Its loop and its cache are not
+used: the cache reads pickles and knows entries by name only. Tests hold all five numbers against
+its own, on PNG files.
 
-``fid``, ``kid`` and ``isc`` are names for Inception alone. With any other judge it is a Frechet *classifier* distance,
-which compares with nothing but itself: the same judge (a hash of its weights says so), at the same number of images.
+``fid``, ``kid`` and ``isc`` are names for Inception alone. With any other judge it is a Frechet
+*classifier* distance, which compares with nothing but itself: the same judge (a hash of its weights
+says so), at the same number of images.
 """
 
 from __future__ import annotations
@@ -22,10 +24,18 @@ import torch
 from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_fid import (
+    KEY_METRIC_FID,
+    fid_features_to_statistics,
+    fid_statistics_to_metric,
+)
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
-from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+from torch_fidelity.metric_prc import (
+    KEY_METRIC_PRECISION,
+    KEY_METRIC_RECALL,
+    prc_features_to_metric,
+)
 
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
@@ -68,7 +78,9 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc] # torch-fi
         self.network = network
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and logits of uint8 images ``(B, 3, H, W)``; grey ones come as three equal channels."""
+        """Features and logits of uint8 images ``(B, 3, H, W)``;
+        grey ones come as three equal channels.
+        """
         channels = self.network.trunk.image_shape[0]
         with torch.autocast(x.device.type, enabled=False):
             features = self.network.features(x[:, :channels].float() / 255)
@@ -128,14 +140,21 @@ def classifier_judge(extractor: Extractor) -> Judge:
 
 
 def untrained_judge(extractor: Extractor, compute: Compute, seed: int = 0) -> Judge:
-    """A network of the same shape with random weights: what training adds to the distances shows beside it."""
+    """A network of the same shape with random weights:
+    what training adds to the distances shows beside it.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Classifier.from_config(extractor.network.config)
     compute.place(network.eval().requires_grad_(False))
     weights = weights_hash(network)
     names = {key: name for key, name in NAMES["classifier"].items() if key != "score"}
-    return Judge(ClassifierFeatures(network, f"untrained-{weights}").eval(), "untrained classifier", weights, names)
+    return Judge(
+        ClassifierFeatures(network, f"untrained-{weights}").eval(),
+        "untrained classifier",
+        weights,
+        names,
+    )
 
 
 def inception_judge(path: Path, compute: Compute) -> Judge:
@@ -148,7 +167,8 @@ def inception_judge(path: Path, compute: Compute) -> Judge:
     if not path.is_file():
         raise UserError(f"{path} is no file: {wanted}")
     found = sha256(path)
-    if found != INCEPTION_SHA256:  # nothing else is FID, and torch-fidelity's reader would execute what another says
+    # nothing else is FID, and torch-fidelity's reader would execute what another says
+    if found != INCEPTION_SHA256:
         raise UserError(f"{path} has sha256 {found}: {wanted}")
     network = FeatureExtractorInceptionV3(
         "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
@@ -158,18 +178,26 @@ def inception_judge(path: Path, compute: Compute) -> Judge:
 
 @torch.no_grad()
 def features(batches: Iterable[Tensor], judges: Mapping[str, Judge]) -> dict[str, Features]:
-    """What each judge sees in images ``(B, C, H, W)`` in [0, 1]; the images themselves are gone with their batch."""
+    """What each judge sees in images ``(B, C, H, W)`` in [0, 1];
+    the images themselves are gone with their batch.
+    """
     parts: dict[str, dict[str, list[Tensor]]] = {key: {} for key in judges}
     for x in batches:
         pixels = quantise(x).expand(-1, 3, -1, -1)
         for key, judge in judges.items():
-            for layer, found in judge.network.convert_features_tuple_to_dict(judge.network(pixels)).items():
+            for layer, found in judge.network.convert_features_tuple_to_dict(
+                judge.network(pixels)
+            ).items():
                 parts[key].setdefault(layer, []).append(found.cpu())
-    return {key: {layer: torch.cat(found) for layer, found in layers.items()} for key, layers in parts.items()}
+    return {
+        key: {layer: torch.cat(found) for layer, found in layers.items()}
+        for key, layers in parts.items()
+    }
 
 
 def fidelity(images: Features, real: Features, judge: Judge, seed: int) -> dict[str, float]:
-    """Distances of images from real ones, their score, precision and recall, by the names that they have with a judge.
+    """Distances of images from real ones, their score, precision and recall,
+    by the names that they have with a judge.
 
     Args:
         images: what the judge sees in generated images, or, for the floor, in other real ones.

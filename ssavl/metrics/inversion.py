@@ -1,6 +1,7 @@
 """How well latents are found again, where they are known: on the generator's own images.
 
-Pixel error alone ranks encoders wrongly: one that collapsed onto a few latents can reconstruct well and know nothing.
+Pixel error alone ranks encoders wrongly: one that collapsed onto a few latents can reconstruct well
+and know nothing.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ def latent_errors(posterior: Posterior, latents: Tensor) -> dict[str, Tensor]:
 
 
 def norm_ratios(posterior: Posterior) -> dict[str, Tensor]:
-    """``|u| / sqrt(d)`` of each continuous block's mean u in base space, ``(B,)``; the prior's draws have about 1.
+    """``|u| / sqrt(d)`` of each continuous block's mean u in base space, ``(B,)``;
+    the prior's draws have about 1.
 
-    A mean of a wide posterior is shorter, by right: the share of the latent that the image does not tell. Longer than 1
-    is never right.
+    A mean of a wide posterior is shorter, by right: the share of the latent that the image does not
+    tell. Longer than 1 is never right.
     """
     return {
         block.name: posterior.gaussian(block.name).mean.norm(dim=-1) / math.sqrt(block.dim)

@@ -19,7 +19,20 @@ DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys((f"factor_vae_{preset}" for preset in PRESETS), "up"),
     **dict.fromkeys(("beta_vae", "mig", "sap", "modularity"), "up"),
     **dict.fromkeys(("dci_disentanglement", "dci_completeness", "dci_informativeness"), "up"),
-    **dict.fromkeys(("accuracy", "accuracy_majority", "nmi", "ari", "ll", "ll_code", "ll_noise", "psnr", "ssim"), "up"),
+    **dict.fromkeys(
+        (
+            "accuracy",
+            "accuracy_majority",
+            "nmi",
+            "ari",
+            "ll",
+            "ll_code",
+            "ll_noise",
+            "psnr",
+            "ssim",
+        ),
+        "up",
+    ),
     **dict.fromkeys(("mse", "rmse", "rmse_255", "bits_per_dimension"), "down"),
     **dict.fromkeys(("calibration_noise", "calibration_code", "calibration_category"), "down"),
 }  # which way is better; of a divergence neither is
@@ -74,7 +87,9 @@ def summarise(values: Sequence[float], direction: Direction | None) -> Summary:
 
 
 def winner(rows: Mapping[str, Summary], direction: Direction | None) -> str | None:
-    """The row that is better than every other beyond both intervals; ``None`` where none is, or nothing is better."""
+    """The row that is better than every other beyond both intervals;
+    ``None`` where none is, or nothing is better.
+    """
     if direction is None or len(rows) < 2 or any(row.n < 2 for row in rows.values()):
         return None
     means = {name: row.mean for name, row in rows.items()}

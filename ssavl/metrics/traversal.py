@@ -1,9 +1,10 @@
 r"""What a class survives: how often an image keeps it while one latent dimension is walked along.
 
-A traversal (Figs. 5, 8, 14, 15, 19, 21 of Ye & Bors 2024) should change style and keep the class, which the category
-alone may set. For latents drawn from the prior, each continuous dimension is walked from end to end with all else
-fixed; *kept* is the share of steps whose class is that of the same latents as they were drawn. The class is what a
-classifier of real images says (:mod:`ssavl.models.extractor`).
+A traversal (Figs. 5, 8, 14, 15, 19, 21 of Ye & Bors 2024) should change style and keep the class,
+which the category alone may set. For latents drawn from the prior, each continuous dimension is
+walked from end to end with all else fixed; *kept* is the share of steps whose class is that of the
+same latents as they were drawn. The class is what a classifier of real images says
+(:mod:`ssavl.models.extractor`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ Classify = Callable[[Tensor], Tensor]  # images (B, C, H, W) in [0, 1] -> classe
 
 
 @torch.no_grad()
-def kept(generator: Generator, classify: Classify, latents: Tensor, steps: int) -> dict[str, Tensor]:
+def kept(
+    generator: Generator, classify: Classify, latents: Tensor, steps: int
+) -> dict[str, Tensor]:
     """For each continuous block, the share of steps that keep the class: ``(B, block.dim)``.
 
     Args:
@@ -46,7 +49,9 @@ def kept(generator: Generator, classify: Classify, latents: Tensor, steps: int) 
 def classes_by_value(
     generator: Generator, classify: Classify, latents: Tensor, block: Block, class_count: int
 ) -> Tensor:
-    """Counts ``(K, class_count)`` of the classes of ``(B, D)`` latents with the category set to each of its values."""
+    """Counts ``(K, class_count)`` of the classes of ``(B, D)`` latents with the category set to
+    each of its values.
+    """
     counts = []
     for value in range(block.dim):
         switched = walks.with_category(latents, generator.latent_space, block, value)
@@ -55,7 +60,9 @@ def classes_by_value(
 
 
 def kept_summary(name: str, shares: Tensor) -> dict[str, Any]:
-    """``kept`` per dimension of a block over all latents ``(N, dim)``, their mean, and the worst."""
+    """``kept`` per dimension of a block over all latents ``(N, dim)``, their mean,
+    and the worst.
+    """
     each = shares.double().mean(0)
     worst = int(each.argmin())
     return {
@@ -66,7 +73,9 @@ def kept_summary(name: str, shares: Tensor) -> dict[str, Any]:
 
 
 def contents(counts: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """What each category value holds: its most frequent class, and the share of its samples that are of it."""
+    """What each category value holds: its most frequent class,
+    and the share of its samples that are of it.
+    """
     shares, found = (counts.double() / counts.sum(1, keepdim=True)).max(1)
     rows = []
     for value in range(len(counts)):

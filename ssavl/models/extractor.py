@@ -1,7 +1,7 @@
 """The extractor: a trained classifier that images are judged by, and its file ``extractor.pt``.
 
-Everything here computes in float32, whatever the precision of what it judges: features in bfloat16 would move a
-distance between them.
+Everything here computes in float32, whatever the precision of what it judges: features in bfloat16
+would move a distance between them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class Extractor:
             return self.network.features(x.float())
 
     def logits(self, x: Tensor) -> Tensor:
-        """Unnormalised log-probabilities ``(B, classes)``, float32, of images ``(B, C, H, W)`` in [0, 1]."""
+        """Unnormalised log-probabilities ``(B, classes)``, float32,
+        of images ``(B, C, H, W)`` in [0, 1].
+        """
         with torch.autocast(x.device.type, enabled=False):
             return self.network(x.float())
 

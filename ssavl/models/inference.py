@@ -1,7 +1,8 @@
 """The inference model: the encoders that a generator never had.
 
-It covers any subset of a latent space's blocks. All of them is SS-AVL; the code encoder alone is the ablation SS-AVL1,
-whose z comes from the prior; the noise encoder alone is SS-AVL2 (Ye & Bors 2024, section 8).
+It covers any subset of a latent space's blocks. All of them is SS-AVL; the code encoder alone is
+the ablation SS-AVL1, whose z comes from the prior; the noise encoder alone is SS-AVL2 (Ye & Bors
+2024, section 8).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class InferenceModel(nn.Module):
         origin: the generator that it was fitted to; ``None`` before.
 
     Raises:
-        ValueError: no encoder, two that infer the same block, or a name of other characters than a block's.
+        ValueError: no encoder, two that infer the same block, or a name of other characters than a
+            block's.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class InferenceModel(nn.Module):
     ) -> None:
         super().__init__()
         if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r:.80} cannot be the name of a model: use letters, digits, '-' and '_'")
+            raise ValueError(
+                f"{name!r:.80} cannot be the name of a model: use letters, digits, '-' and '_'"
+            )
         self.encoders = nn.ModuleList(encoders)
         self.name = name
         self.image_noise = image_noise
@@ -68,7 +72,9 @@ class InferenceModel(nn.Module):
         return first
 
     def complete(self, draw: Tensor, space: LatentSpace, rng: torch.Generator) -> Tensor:
-        """Points ``(B, self.space.dim)`` as latents ``(B, space.dim)``; what is not inferred comes from the prior."""
+        """Points ``(B, self.space.dim)`` as latents ``(B, space.dim)``;
+        what is not inferred comes from the prior.
+        """
         known = self.space.split(draw)
         if any(block.name not in known for block in space.blocks):
             known = {**space.split(space.sample(len(draw), rng)), **known}

@@ -13,7 +13,8 @@ from ssavl.networks.trunk import Trunk
 class Classifier(nn.Module):
     """Images ``(B, C, H, W)`` in [0, 1] to logits ``(B, classes)``: a trunk, then one linear layer.
 
-    What the trunk gives are the features that fidelity is measured in, as Inception's last layer but one.
+    What the trunk gives are the features that fidelity is measured in, as Inception's last layer
+    but one.
     """
 
     def __init__(self, trunk: Trunk, classes: int) -> None:
@@ -24,7 +25,10 @@ class Classifier(nn.Module):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Classifier:
         """The untrained classifier that :attr:`config` describes."""
-        return cls(Trunk(tuple(config["image_shape"]), config["width"], config["features"]), config["classes"])
+        return cls(
+            Trunk(tuple(config["image_shape"]), config["width"], config["features"]),
+            config["classes"],
+        )
 
     @property
     def config(self) -> dict[str, Any]:

@@ -15,15 +15,17 @@ from ssavl.networks.trunk import Trunk
 class Encoder(nn.Module):
     """One trunk and one linear head per block of ``space``.
 
-    Over the blocks c and d it is the paper's code encoder q_omega(d, c | x) (section 6: one network but for the last
-    layer), over z its noise encoder q_xi(z | x).
+    Over the blocks c and d it is the paper's code encoder q_omega(d, c | x) (section 6: one network
+    but for the last layer), over z its noise encoder q_xi(z | x).
     """
 
     def __init__(self, trunk: Trunk, space: LatentSpace) -> None:
         super().__init__()
         self.space = space
         self.trunk = trunk
-        self.heads = nn.ModuleDict({b.name: nn.Linear(trunk.features, b.parameter_size) for b in space.blocks})
+        self.heads = nn.ModuleDict(
+            {b.name: nn.Linear(trunk.features, b.parameter_size) for b in space.blocks}
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Encoder:
@@ -43,7 +45,9 @@ class Encoder(nn.Module):
         }
 
     def forward(self, x: Tensor) -> Tensor:
-        """Posterior parameters ``(B, space.parameter_size)`` of images ``(B, C, H, W)`` in [0, 1]."""
+        """Posterior parameters ``(B, space.parameter_size)`` of images ``(B, C, H, W)`` in
+        [0, 1].
+        """
         features = self.trunk(x)
         return torch.cat([head(features) for head in self.heads.values()], dim=-1).float()
 

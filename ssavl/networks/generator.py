@@ -20,8 +20,9 @@ class ConvGenerator(nn.Module):
         image_shape: channels, height and width.
         width: channels of the feature map at half the image's side.
         hidden: size of the fully connected layer before the first feature map.
-        block_gain: factor on each block at the input, by block name (1 where absent). The priors stay as they are;
-            a gain below 1 on the noise makes category and code the loudest inputs.
+        block_gain: factor on each block at the input, by block name (1 where absent). The priors
+            stay as they are; a gain below 1 on the noise makes category and code the loudest
+            inputs.
 
     Raises:
         ValueError: an image size that cannot be made, or a gain for a block that the space has not.
@@ -38,14 +39,18 @@ class ConvGenerator(nn.Module):
         super().__init__()
         unknown = set(block_gain) - {block.name for block in space.blocks}
         if unknown:
-            raise ValueError(f"block_gain names {sorted(unknown)}, but the latent space is {space!r}")
+            raise ValueError(
+                f"block_gain names {sorted(unknown)}, but the latent space is {space!r}"
+            )
         self.latent_space = space
         self.image_shape = image_shape
         self.width = width
         self.hidden = hidden
         self.block_gain = dict(block_gain)
         shape = layout(image_shape, width)
-        gain = torch.cat([torch.full((b.dim,), float(block_gain.get(b.name, 1.0))) for b in space.blocks])
+        gain = torch.cat(
+            [torch.full((b.dim,), float(block_gain.get(b.name, 1.0))) for b in space.blocks]
+        )
         self.gain: Tensor
         self.register_buffer("gain", gain)
         self.linear = nn.Sequential(
@@ -87,10 +92,13 @@ class ConvGenerator(nn.Module):
         }
 
     def open_block(self, name: str, shares: Sequence[float]) -> None:
-        """Let each dimension of a block in by a share of its gain: 0 keeps it out, 1 is what the block's gain says."""
+        """Let each dimension of a block in by a share of its gain:
+        0 keeps it out, 1 is what the block's gain says.
+        """
         gain = self.latent_space.split(self.gain)[name]
         gain.copy_(self.block_gain.get(name, 1.0) * torch.tensor(shares, device=gain.device))
 
     def forward(self, latents: Tensor) -> Tensor:
-        # Under bf16 autocast too, images leave a network as float32: 8 bits of mantissa are not 256 grey levels.
+        # Under bf16 autocast too, images leave a network as float32: 8 bits of mantissa are not 256
+        # grey levels.
         return self.convolutions(self.linear(latents * self.gain)).float().sigmoid()

@@ -1,7 +1,8 @@
 """Which resolutions a convolutional network passes through.
 
-Images are square; a network halves (or doubles) the side k times between the image and a base of 4 to 7 pixels, so
-28 = 7 * 2^2, 32 = 4 * 2^3, 64 = 4 * 2^4 and 128 = 4 * 2^5 are all made by the same classes.
+Images are square; a network halves (or doubles) the side k times between the image and a base of 4
+to 7 pixels, so 28 = 7 * 2^2, 32 = 4 * 2^3, 64 = 4 * 2^4 and 128 = 4 * 2^5 are all made by the same
+classes.
 """
 
 from __future__ import annotations
@@ -32,18 +33,22 @@ class Layout:
 
 
 def layout(image_shape: ImageShape, width: int) -> Layout:
-    """The layout for ``(channels, height, width)`` images with ``width`` channels next to the image.
+    """The layout for ``(channels, height, width)`` images with ``width`` channels next to the
+    image.
 
     Raises:
         ValueError: a size that no network here can make, with the nearest that one can.
     """
     _, height, side = image_shape
     if height != side:
-        raise ValueError(f"images must be square, not {height} x {side}: prepare them with one image_size")
+        raise ValueError(
+            f"images must be square, not {height} x {side}: prepare them with one image_size"
+        )
     if not _possible(side):
         nearest = min((s for s in range(16, 1025) if _possible(s)), key=lambda s: abs(s - side))
         raise ValueError(
-            f"no network makes images of {side} pixels (4..7 times 2, 4, 8, ...); the nearest is {nearest}"
+            f"no network makes images of {side} pixels (4..7 times 2, 4, 8, ...); "
+            f"the nearest is {nearest}"
         )
     depth = next(k for k in range(2, 9) if 4 <= side / 2**k <= 7)
     channels = tuple(width * min(2**level, _WIDEST) for level in range(depth))

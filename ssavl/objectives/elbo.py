@@ -2,20 +2,20 @@ r"""Evidence lower bounds on ``log p(x)`` through a generator (Ye & Bors 2024).
 
 One function is all of them: blocks are *inferred* by a posterior or *given*.
 
-==========  ====================  ==============================  =====================================
+==========  ====================  ==============================  ==============================
 equation    inferred              given                           trains or measures
-==========  ====================  ==============================  =====================================
+==========  ====================  ==============================  ==============================
 25 (9)      d, c                  the very z that made the image  the code encoder
 26 (12)     z                     the very d, c                   the noise encoder
 27          one latent vector     nothing                         an encoder for anyone's GAN
 18          d, c and z            nothing                         SS-AVL-R; surrogate 1
 13          d, c                  z from the prior                surrogate 2
 16          z                     d, c from the prior             surrogate 3
-==========  ====================  ==============================  =====================================
+==========  ====================  ==============================  ==============================
 
-Each is :math:`\mathbb E_q[\log p(x \mid \cdot)] - \beta \sum_b KL(q_b \Vert p_b)`. With a given block drawn from the
-prior independently of x, Jensen's inequality makes it a lower bound too. Eqs. 18 and 20 print p(d, c, z | x) where
-p(x | d, c, z) is meant.
+Each is :math:`\mathbb E_q[\log p(x \mid \cdot)] - \beta \sum_b KL(q_b \Vert p_b)`. With a given
+block drawn from the prior independently of x, Jensen's inequality makes it a lower bound too.
+Eqs. 18 and 20 print p(d, c, z | x) where p(x | d, c, z) is meant.
 """
 
 from __future__ import annotations
@@ -31,13 +31,17 @@ from ssavl.objectives.likelihood import Likelihood
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound's parts in nats, shape ``(B,)`` each: the expected log-likelihood and one divergence per block."""
+    """A bound's parts in nats, shape ``(B,)`` each:
+    the expected log-likelihood and one divergence per block.
+    """
 
     log_likelihood: Tensor
     kl: Mapping[str, Tensor]
 
     def value(self, beta: float = 1.0) -> Tensor:
-        """The bound ``(B,)``; with ``beta`` other than 1 an objective, no longer a bound for beta < 1."""
+        """The bound ``(B,)``; with ``beta`` other than 1 an objective,
+        no longer a bound for beta < 1.
+        """
         total = self.log_likelihood
         for term in self.kl.values():
             total = total - beta * term
@@ -60,7 +64,8 @@ def elbo(
         decode: the generator; gradients flow through it.
         space: its latent space.
         posterior: over the inferred blocks.
-        draw: a draw ``(B, posterior.space.dim)`` from it: ``rsample`` to train, ``sample`` to measure.
+        draw: a draw ``(B, posterior.space.dim)`` from it: ``rsample`` to train, ``sample`` to
+            measure.
         likelihood: the observation model.
         given: blocks that are not inferred, by name, ``(B, block.dim)`` each.
 

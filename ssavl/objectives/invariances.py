@@ -1,8 +1,9 @@
 r"""Random transformations under which a category must stay what it is.
 
-Section 3.2 of Ye & Bors 2024 calls {c, d} invariant representations; seeing generated images only through random
-transformations (affine and smooth warps, mirror images, grey levels, pixel noise) makes the mutual information of
-Eq. 24 mean it: a category written into fine texture does not survive. Every one is differentiable in the image.
+Section 3.2 of Ye & Bors 2024 calls {c, d} invariant representations; seeing generated images only
+through random transformations (affine and smooth warps, mirror images, grey levels, pixel noise)
+makes the mutual information of Eq. 24 mean it: a category written into fine texture does not
+survive. Every one is differentiable in the image.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Invariances:
         scale: relative, uniform in 1 plus or minus.
         shear: relative, uniform in plus or minus.
         shift: fraction of the side, uniform in plus or minus.
-        warp: standard deviation of a smooth random displacement, in half sides; a grid of 4 x 4 draws, interpolated.
+        warp: standard deviation of a smooth random displacement, in half sides; a grid of 4 x 4
+            draws, interpolated.
         flip: whether left and right are exchanged in half of the images.
         contrast: relative, the factor on grey levels is uniform in 1 plus or minus.
         gamma: grey levels are raised to exp(u), u uniform in plus or minus.
@@ -45,12 +47,18 @@ class Invariances:
     noise: float = 0.0
 
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """Images ``(B, C, H, W)`` in [0, 1], each transformed by its own draw; noise may leave [0, 1]."""
+        """Images ``(B, C, H, W)`` in [0, 1], each transformed by its own draw;
+        noise may leave [0, 1].
+        """
         n = len(x)
         if self.rotation or self.scale or self.shear or self.shift or self.warp:
-            grid = F.affine_grid(self._affine(n, rng).to(x.dtype), list(x.shape), align_corners=False)
+            grid = F.affine_grid(
+                self._affine(n, rng).to(x.dtype), list(x.shape), align_corners=False
+            )
             if self.warp:
-                field = self.warp * torch.randn(n, 2, *_WARP_GRID, generator=rng, device=rng.device, dtype=x.dtype)
+                field = self.warp * torch.randn(
+                    n, 2, *_WARP_GRID, generator=rng, device=rng.device, dtype=x.dtype
+                )
                 field = F.interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True)
                 grid = grid + field.permute(0, 2, 3, 1)
             x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
@@ -71,7 +79,14 @@ class Invariances:
         scale = 1 + draw[1] * self.scale
         shear = draw[2] * self.shear
         cos, sin = angle.cos() / scale, angle.sin() / scale
-        rows = (cos, cos * shear - sin, 2 * self.shift * draw[3], sin, sin * shear + cos, 2 * self.shift * draw[4])
+        rows = (
+            cos,
+            cos * shear - sin,
+            2 * self.shift * draw[3],
+            sin,
+            sin * shear + cos,
+            2 * self.shift * draw[4],
+        )
         return torch.stack(rows, dim=-1).view(n, 2, 3)
 
 

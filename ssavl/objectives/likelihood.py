@@ -1,8 +1,9 @@
 r"""Observation models: ``log p(x | latents)`` given the decoded image.
 
-``paper``: :math:`-\lVert x - \hat x \rVert^2`, what Table 4 and Figs. 9c, 18 of Ye & Bors 2024 plot: no normaliser and
-no :math:`1 / 2 \sigma^2`. ``gaussian``: a normalised density with a fixed :math:`\sigma`. ``bernoulli``: pixels as
-probabilities of grey values in [0, 1] (a density only for binary images, as the field uses it).
+``paper``: :math:`-\lVert x - \hat x \rVert^2`, what Table 4 and Figs. 9c, 18 of Ye & Bors 2024
+plot: no normaliser and no :math:`1 / 2 \sigma^2`. ``gaussian``: a normalised density with a fixed
+:math:`\sigma`. ``bernoulli``: pixels as probabilities of grey values in [0, 1] (a density only for
+binary images, as the field uses it).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from torch.distributions import Bernoulli, Normal
 
 LikelihoodName = Literal["paper", "gaussian", "bernoulli"]
 
-BORDER = 1e-3  # of a pixel's variance: below it the Fisher information of a Bernoulli pixel grows without bound
+# of a pixel's variance: below it the Fisher information of a Bernoulli pixel grows without bound
+BORDER = 1e-3
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,11 @@ class Likelihood:
                 return pixels.log_prob(x).sum(1)
 
     def sample(self, x_hat: Tensor, rng: torch.Generator) -> Tensor:
-        """Images drawn from ``p(x | x_hat)``, of the same shape; Gaussian noise leaves [0, 1], as it must.
+        """Images drawn from ``p(x | x_hat)``, of the same shape;
+        Gaussian noise leaves [0, 1], as it must.
 
-        ``paper`` is a Gaussian's exponent with a variance of 1/2: what is drawn has that density, normalised.
+        ``paper`` is a Gaussian's exponent with a variance of 1/2: what is drawn has that density,
+        normalised.
         """
         if self.name == "bernoulli":
             return torch.bernoulli(x_hat.clamp(0, 1), generator=rng)
@@ -56,7 +60,9 @@ class Likelihood:
         return x_hat + deviation * torch.randn(x_hat.shape, generator=rng, device=x_hat.device)
 
     def curvature(self, x_hat: Tensor) -> Tensor:
-        """Fisher information of each pixel's ``x_hat``, of its shape: how sharply the density tells it."""
+        """Fisher information of each pixel's ``x_hat``, of its shape:
+        how sharply the density tells it.
+        """
         match self.name:
             case "paper":
                 return torch.full_like(x_hat, 2.0)
@@ -67,7 +73,8 @@ class Likelihood:
 
 
 def bits_per_dimension(log_likelihood: Tensor, pixels: int) -> Tensor:
-    """Nats of a density over [0, 1] pixels as bits per dimension of 8-bit images (Theis et al. 2016).
+    """Nats of a density over [0, 1] pixels as bits per dimension of 8-bit images (Theis et al.
+    2016).
 
     Args:
         log_likelihood: nats, any shape.

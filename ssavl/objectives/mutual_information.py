@@ -1,4 +1,5 @@
-r"""The variational bound on the mutual information between codes and images (Eqs. 21, 24; InfoGAN, Chen et al. 2016).
+r"""The variational bound on the mutual information between codes and images (Eqs. 21, 24; InfoGAN,
+Chen et al. 2016).
 
 .. math:: I(u; G(z, u)) \ge \mathbb E[\log q_\omega(u \mid x')] + H(u) = L_{MI}, \qquad u = (d, c).
 """
@@ -12,18 +13,25 @@ from torch import Tensor
 from ssavl.latents.space import Posterior
 
 
-def code_nll(posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """``-log q(block | x_gen)`` in nats per block, shape ``(B,)`` each, of the latents that made ``x_gen``.
+def code_nll(
+    posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """``-log q(block | x_gen)`` in nats per block, shape ``(B,)`` each,
+    of the latents that made ``x_gen``.
 
-    Cross-entropy for a category, Gaussian negative log-likelihood in the base variable u, up to the Jacobian of the
-    prior, for a code. Adding it to the prior's entropy gives the block's share of L_MI.
+    Cross-entropy for a category, Gaussian negative log-likelihood in the base variable u, up to the
+    Jacobian of the prior, for a code. Adding it to the prior's entropy gives the block's share of
+    L_MI.
 
     Args:
         shares: of some blocks, by name, how much each dimension counts, ``(dim,)``.
     """
     shares = shares or {}
     terms = posterior.log_prob_terms(latents)
-    return {name: -(term * shares[name] if name in shares else term).sum(-1) for name, term in terms.items()}
+    return {
+        name: -(term * shares[name] if name in shares else term).sum(-1)
+        for name, term in terms.items()
+    }
 
 
 def ramp(step: int, start: int, length: int) -> float:
@@ -34,5 +42,7 @@ def ramp(step: int, start: int, length: int) -> float:
 
 
 def openings(step: int, count: int, start: int, every: int, length: int) -> list[float]:
-    """Shares in [0, 1] of ``count`` dimensions that open one after another, the k-th by a ramp from start + k every."""
+    """Shares in [0, 1] of ``count`` dimensions that open one after another,
+    the k-th by a ramp from start + k every.
+    """
     return [ramp(step, start + k * every, length) for k in range(count)]

@@ -1,7 +1,8 @@
-r"""Wasserstein GAN with gradient penalty (Gulrajani et al. 2017; Eqs. 4, 5, 22, 23 of Ye & Bors 2024).
+r"""Wasserstein GAN with gradient penalty (Gulrajani et al. 2017; Eqs. 4, 5, 22, 23 of Ye & Bors
+2024).
 
-The critic minimises :math:`D(x') - D(x) + \lambda (\lVert \nabla D(\tilde x) \rVert_2 - 1)^2`, the generator
-:math:`-D(x')`. Eq. 22 omits the penalty, Eq. 5 has it, and so do we. Scores have no unit.
+The critic minimises :math:`D(x') - D(x) + \lambda (\lVert \nabla D(\tilde x) \rVert_2 - 1)^2`, the
+generator :math:`-D(x')`. Eq. 22 omits the penalty, Eq. 5 has it, and so do we. Scores have no unit.
 """
 
 from __future__ import annotations

@@ -14,8 +14,11 @@ from ssavl.params.section import one_line
 from ssavl.params.stages import Params
 
 
-def load_params(path: Path | None, overrides: Iterable[str] = (), flags: Mapping[str, Any] | None = None) -> Params:
-    """Parameters from a YAML file, ``key=value`` overrides (dotted keys, YAML values) and flags, last one wins.
+def load_params(
+    path: Path | None, overrides: Iterable[str] = (), flags: Mapping[str, Any] | None = None
+) -> Params:
+    """Parameters from a YAML file, ``key=value`` overrides (dotted keys, YAML values) and flags,
+    last one wins.
 
     Args:
         path: the file; ``None`` for the defaults alone.
@@ -23,23 +26,30 @@ def load_params(path: Path | None, overrides: Iterable[str] = (), flags: Mapping
         flags: values by dotted key; ``None`` values are not set.
 
     Raises:
-        UserError: no such file, bad YAML, an unknown key (with the nearest known one) or a value out of range.
+        UserError: no such file, bad YAML, an unknown key (with the nearest known one) or a value
+            out of range.
     """
     values: dict[str, Any] = {}
     if path is not None:
         try:
             values = yaml.safe_load(path.read_text()) or {}
         except FileNotFoundError:
-            raise UserError(f"{path} does not exist: name a parameter file, or leave --params out") from None
+            raise UserError(
+                f"{path} does not exist: name a parameter file, or leave --params out"
+            ) from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
         if not isinstance(values, dict):
-            raise UserError(f"{path} must hold sections with parameters, not a {type(values).__name__}")
+            raise UserError(
+                f"{path} must hold sections with parameters, not a {type(values).__name__}"
+            )
     origin = str(path) if path is not None else "parameters"
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator or not key:
-            raise UserError(f"--set {override!r}: write it as key=value, such as train-gan.iterations=500")
+            raise UserError(
+                f"--set {override!r}: write it as key=value, such as train-gan.iterations=500"
+            )
         try:
             _assign(values, key, yaml.safe_load(text))
         except yaml.YAMLError:

@@ -15,7 +15,9 @@ class Section(BaseModel):
 
 
 def one_line(errors: list[ErrorDetails], root: type[BaseModel]) -> str:
-    """What pydantic found wrong with a ``root``, in one line; an unknown name comes with the nearest known one."""
+    """What pydantic found wrong with a ``root``, in one line;
+    an unknown name comes with the nearest known one.
+    """
     messages = []
     for error in errors[:3]:
         *outer, name = [str(part) for part in error["loc"]] or ["value"]
@@ -27,7 +29,9 @@ def one_line(errors: list[ErrorDetails], root: type[BaseModel]) -> str:
         elif error["type"] == "value_error":  # our own check of several values together says which
             messages.append(f"{where}: {error['ctx']['error']}")
         else:
-            messages.append(f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}")
+            messages.append(
+                f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+            )
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
     return "; ".join(messages) + more
 

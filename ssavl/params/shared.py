@@ -37,21 +37,26 @@ class LikelihoodParams(Section):
 
 
 class WarmupParams(Section):
-    """When a term sets in: nothing before ``start``, then a linear ramp over ``length`` iterations."""
+    """When a term sets in: nothing before ``start``,
+    then a linear ramp over ``length`` iterations.
+    """
 
     start: Annotated[int, Field(ge=0)] = 0
     length: Annotated[int, Field(ge=0)] = 0
 
 
 class OpeningParams(Section):
-    """When each dimension of a code opens: the first at ``start``, then one ``every`` so many iterations, each slowly.
+    """When each dimension of a code opens: the first at ``start``,
+    then one ``every`` so many iterations, each slowly.
 
     All zero is the paper to the letter: every dimension is open from the first iteration on.
     """
 
     start: Annotated[int, Field(ge=0)] = 0
     every: Annotated[int, Field(ge=0)] = 0
-    length: Annotated[int, Field(ge=0)] = Field(0, description="iterations in which a dimension opens")
+    length: Annotated[int, Field(ge=0)] = Field(
+        0, description="iterations in which a dimension opens"
+    )
 
 
 class InvarianceParams(Section):
@@ -77,7 +82,9 @@ class CodeInvarianceParams(InvarianceParams):
     seed).
     """
 
-    codes: bool = Field(False, description="whether codes, like the category, are read from transformed images")
+    codes: bool = Field(
+        False, description="whether codes, like the category, are read from transformed images"
+    )
 
 
 class RelaxationParams(Section):
@@ -95,7 +102,9 @@ class EncoderParams(Section):
 
 
 class ConsistencyParams(Section):
-    """Clustering of real training images by q(d | x), label-free (``ssavl.objectives.consistency``); 0 is the paper."""
+    """Clustering of real training images by q(d | x), label-free
+    (``ssavl.objectives.consistency``); 0 is the paper.
+    """
 
     weight: Weight = 0.0
     warmup: WarmupParams = WarmupParams()
@@ -107,27 +116,36 @@ class ClustersParams(OptimisationParams):
     See ``ssavl.methods.ssavl.clusters``.
     """
 
-    iterations: Annotated[int, Field(ge=0)] = Field(0, description="of the embedding; 0 is the paper")
+    iterations: Annotated[int, Field(ge=0)] = Field(
+        0, description="of the embedding; 0 is the paper"
+    )
     batch_size: Annotated[int, Field(ge=2)] = 256
     adam_betas: Momenta = (0.5, 0.9)
     temperature: Annotated[float, Field(gt=0)] = 0.5
     size: Count = Field(64, description="dimensions of the embedding")
     invariances: InvarianceParams = InvarianceParams()
     restarts: Count = Field(100, description="of k-means, the tightest of which is kept")
-    neighbours: Count = Field(10, description="of each image, in the graph that its category is read from")
+    neighbours: Count = Field(
+        10, description="of each image, in the graph that its category is read from"
+    )
     directions: Count = Field(12, description="eigenvectors of that graph")
     # L_MI's bound holds for any q(d | x), so q may learn from real images, and the generator must
     # draw what q reads there. When q also learns from generated images, two categories can settle
     # on each other's digits by texture. Accuracy on real images does not show it until the
     # data-free fit (validation accuracy .969 before, .849 after, seed 5).
-    alone: bool = Field(False, description="q(d | x) learns from them alone; L_MI then moves the generator only")
-    weight: Weight = Field(1.0, description="of q(d | x) agreeing with the clusters on real images during train-gan")
+    alone: bool = Field(
+        False, description="q(d | x) learns from them alone; L_MI then moves the generator only"
+    )
+    weight: Weight = Field(
+        1.0, description="of q(d | x) agreeing with the clusters on real images during train-gan"
+    )
 
 
 class InterleavedParams(Section):
     """The terms of Eqs. 25 and 26 inside ``train-gan``; read by the schedule ``interleaved`` alone.
 
-    They stand apart from the top level's ``beta`` and ``likelihood`` so that changing those never retrains a GAN.
+    They stand apart from the top level's ``beta`` and ``likelihood`` so that changing those never
+    retrains a GAN.
     """
 
     beta: Weight = 1.0
@@ -137,7 +155,12 @@ class InterleavedParams(Section):
 
 Transformations = Annotated[
     InvarianceParams,
-    Field(description="of the images that encoders learn from, into such as the generator cannot make; needs elbo"),
+    Field(
+        description=(
+            "of the images that encoders learn from, "
+            "into such as the generator cannot make; needs elbo"
+        )
+    ),
 ]
 
 

@@ -15,7 +15,12 @@ from ssavl.runs.probe import OFFSET, observe
 
 @torch.no_grad()
 def calibrate(
-    generator: Generator, model: InferenceModel, images: int, batch_size: int, seed: int, compute: Compute
+    generator: Generator,
+    model: InferenceModel,
+    images: int,
+    batch_size: int,
+    seed: int,
+    compute: Compute,
 ) -> dict[str, Calibration]:
     """The calibration of a model's blocks on so many held-out images of the generator."""
     rng = compute.generator(seed + OFFSET)
@@ -26,4 +31,6 @@ def calibrate(
         latents = model.space.join(generator.latent_space.split(drawn))
         for name, rank in ranks(posterior, latents, rng).items():
             parts[name].append(rank.cpu())
-    return calibration({name: torch.cat(found) for name, found in parts.items()}, model.space.of_role("category"))
+    return calibration(
+        {name: torch.cat(found) for name, found in parts.items()}, model.space.of_role("category")
+    )

@@ -27,12 +27,18 @@ ReadImages = Callable[[tuple[int, int, int]], Tensor]
 
 
 def encoder_modules(model: InferenceModel) -> dict[str, Encoder]:
-    """The encoders of a model by the name that phases and logs use: ``code_encoder``, ``noise_encoder``."""
+    """The encoders of a model by the name that phases and logs use:
+    ``code_encoder``, ``noise_encoder``.
+    """
     return {("noise_encoder" if e.space.of_role("noise") else "code_encoder"): e for e in model}
 
 
-def transformation(params: InvarianceParams, rng: torch.Generator) -> Callable[[Tensor], Tensor] | None:
-    """Random transformations of images ``(B, C, H, W)``, back into [0, 1]; ``None`` where the parameters name none."""
+def transformation(
+    params: InvarianceParams, rng: torch.Generator
+) -> Callable[[Tensor], Tensor] | None:
+    """Random transformations of images ``(B, C, H, W)``, back into [0, 1];
+    ``None`` where the parameters name none.
+    """
     if params == InvarianceParams():
         return None
     invariances = Invariances(**params.model_dump())
@@ -42,11 +48,12 @@ def transformation(params: InvarianceParams, rng: torch.Generator) -> Callable[[
 class Watch:
     """Images from elsewhere that a fit's log reports on, and nothing else ever sees.
 
-    The stage is handed a reader rather than images or paths, because it must not reach real data by itself: who calls
-    it decides.
+    The stage is handed a reader rather than images or paths, because it must not reach real data by
+    itself: who calls it decides.
 
     Args:
-        read: images ``(N, C, H, W)`` in [0, 1] of the shape ``(C, H, W)`` that it is given; ``None`` for nothing.
+        read: images ``(N, C, H, W)`` in [0, 1] of the shape ``(C, H, W)`` that it is given;
+            ``None`` for nothing.
         shape: of the generator's images.
     """
 
@@ -55,15 +62,24 @@ class Watch:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What ``run.json`` says of them; part of the run's identity, since they make columns of its log."""
+        """What ``run.json`` says of them; part of the run's identity,
+        since they make columns of its log.
+        """
         if self.x is None:
             return {}
         return {"watch": hashlib.sha256(self.x.cpu().contiguous().numpy().tobytes()).hexdigest()}
 
     def probe(
-        self, model: InferenceModel, generator: AnyGenerator, likelihood: Likelihood, seed: int, compute: Compute
+        self,
+        model: InferenceModel,
+        generator: AnyGenerator,
+        likelihood: Likelihood,
+        seed: int,
+        compute: Compute,
     ) -> Probe:
-        """What a row of the log holds: the held-out generated images, and these where there are any."""
+        """What a row of the log holds: the held-out generated images,
+        and these where there are any.
+        """
         held_out = HeldOut(model, generator, likelihood, seed, compute)
         if self.x is None:
             return held_out

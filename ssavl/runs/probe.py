@@ -1,4 +1,6 @@
-"""Progress on fixed held-out images: the generator's, whose latents are known, and real ones that someone watches."""
+"""Progress on fixed held-out images: the generator's, whose latents are known,
+and real ones that someone watches.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +28,28 @@ class _Probe:
     """What both kinds share: a model judged on fixed images, by the same draws at every call."""
 
     def __init__(
-        self, model: InferenceModel, generator: Generator, likelihood: Likelihood, seed: int, compute: Compute
+        self,
+        model: InferenceModel,
+        generator: Generator,
+        likelihood: Likelihood,
+        seed: int,
+        compute: Compute,
     ) -> None:
         self.model, self.generator, self.likelihood = model, generator, likelihood
         self.seed = seed + OFFSET
         self.compute = compute
 
-    def judge(self, prefix: str, x: Tensor, rng: torch.Generator) -> tuple[Posterior, dict[str, float]]:
+    def judge(
+        self, prefix: str, x: Tensor, rng: torch.Generator
+    ) -> tuple[Posterior, dict[str, float]]:
         """The posterior of images ``(N, C, H, W)``, their squared error and the surrogates."""
         torch.manual_seed(self.seed)
         self.model.eval()
         with self.compute.autocast():
             posterior = self.model.posterior(x)
-            x_hat = self.generator(self.model.complete(posterior.mode, self.generator.latent_space, rng))
+            x_hat = self.generator(
+                self.model.complete(posterior.mode, self.generator.latent_space, rng)
+            )
             terms = surrogates(x, posterior, self.generator, self.likelihood, SAMPLES, rng)
             row = {f"{prefix}/mse": squared_error(x, x_hat).mean().item()}
             row |= {f"{prefix}/{name}": term.float().mean().item() for name, term in terms.items()}
@@ -47,14 +58,21 @@ class _Probe:
 
 
 class HeldOut(_Probe):
-    """Called once per row of the log: errors in pixels and in latents, surrogates, divergences and calibration.
+    """Called once per row of the log: errors in pixels and in latents, surrogates,
+    divergences and calibration.
 
-    The images are the generator's own (with the noise that the model is fitted to), so nothing here sees data, and the
-    category's accuracy is against the latent that made the image, not against a label.
+    The images are the generator's own (with the noise that the model is fitted to), so nothing here
+    sees data, and the category's accuracy is against the latent that made the image, not against a
+    label.
     """
 
     def __init__(
-        self, model: InferenceModel, generator: Generator, likelihood: Likelihood, seed: int, compute: Compute
+        self,
+        model: InferenceModel,
+        generator: Generator,
+        likelihood: Likelihood,
+        seed: int,
+        compute: Compute,
     ) -> None:
         super().__init__(model, generator, likelihood, seed, compute)
         self.latents = generator.latent_space.sample(IMAGES, compute.generator(self.seed))
@@ -70,7 +88,9 @@ class HeldOut(_Probe):
             row[f"heldout/latent_error_{name}"] = errors.mean().item()
         for name, ratios in norm_ratios(posterior).items():
             row[f"heldout/norm_ratio_{name}"] = ratios.mean().item()
-        for name, found in calibration(ranks(posterior, latents, rng), space.of_role("category")).items():
+        for name, found in calibration(
+            ranks(posterior, latents, rng), space.of_role("category")
+        ).items():
             row[f"heldout/calibration_{name}"] = found.error
         for block in space.of_role("category"):
             hits = posterior.probabilities(block.name).argmax(-1) == parts[block.name].argmax(-1)
@@ -79,9 +99,11 @@ class HeldOut(_Probe):
 
 
 class Watched(_Probe):
-    """Called once per row of the log: the same error and surrogates on images ``(N, C, H, W)`` from elsewhere.
+    """Called once per row of the log: the same error and surrogates on images ``(N, C, H, W)`` from
+    elsewhere.
 
-    They reach the log and nothing else: a run with them leaves the encoders of a run without, bit for bit.
+    They reach the log and nothing else: a run with them leaves the encoders of a run without, bit
+    for bit.
     """
 
     def __init__(
@@ -109,7 +131,13 @@ def together(*probes: Probe) -> Probe:
 
 
 @torch.no_grad()
-def observe(generator: Generator, latents: Tensor, image_noise: float, rng: torch.Generator) -> Tensor:
-    """The images ``(B, C, H, W)`` of latents as a model that was fitted with this noise saw them."""
+def observe(
+    generator: Generator, latents: Tensor, image_noise: float, rng: torch.Generator
+) -> Tensor:
+    """The images ``(B, C, H, W)`` of latents as a model that was fitted with this noise saw
+    them.
+    """
     x = generator(latents)
-    return x + image_noise * torch.randn(x.shape, generator=rng, device=x.device) if image_noise else x
+    return (
+        x + image_noise * torch.randn(x.shape, generator=rng, device=x.device) if image_noise else x
+    )

@@ -72,7 +72,8 @@ class Workspace:
 
     Attributes:
         out: the output folder, held by this process.
-        scratch: folder for the resume state; its name hashes settings and inputs, so the same command finds it again.
+        scratch: folder for the resume state; its name hashes settings and inputs, so the same
+            command finds it again.
         inputs: SHA-256 of every input file, by its path.
         record: what ``run.json`` will say; stages add to it.
     """
@@ -90,7 +91,8 @@ def workspace(
     """Hold the output folder, and on success write ``run.json`` and clear the resume state.
 
     Args:
-        settings: every parameter that the stage reads; with the inputs' content they identify the run.
+        settings: every parameter that the stage reads; with the inputs' content they identify the
+            run.
         inputs: files by role.
 
     Raises:
@@ -118,6 +120,8 @@ def workspace(
 
 
 def seed_everything(seed: int, compute: Compute) -> torch.Generator:
-    """Seed torch's global generators, and return the one that latents and real images are drawn from."""
+    """Seed torch's global generators, and return the one that latents and real images are drawn
+    from.
+    """
     torch.manual_seed(seed)
     return compute.generator(seed)

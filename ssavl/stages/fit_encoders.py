@@ -1,6 +1,8 @@
-"""``fit-encoders``: the encoders that a generator never had, without one real image (Eqs. 25, 26, 27).
+"""``fit-encoders``: the encoders that a generator never had,
+without one real image (Eqs. 25, 26, 27).
 
-Nothing here reaches ``ssavl.datasets``: import-linter checks it, and the stage's dependencies name no data.
+Nothing here reaches ``ssavl.datasets``: import-linter checks it, and the stage's dependencies name
+no data.
 """
 
 from __future__ import annotations
@@ -42,15 +44,15 @@ def fit_encoders(
         watch: reads images for the columns ``watched/...`` of the log, and for nothing else.
 
     Raises:
-        UserError: a generator that cannot be read or is unfit, images that no encoder here can read, an encoder for
-            blocks that the generator has not, a loss that is not finite.
+        UserError: a generator that cannot be read or is unfit, images that no encoder here can
+            read, an encoder for blocks that the generator has not, a loss that is not finite.
         Interrupted: a signal; the same command continues.
     """
     fit = params.fit_encoders
     if fit.transformations != InvarianceParams() and fit.objective != "elbo":
         raise UserError(
-            f"fit-encoders.transformations need fit-encoders.objective elbo, not {fit.objective}: no latents are known "
-            "that made a transformed image"
+            f"fit-encoders.transformations need fit-encoders.objective elbo, not {fit.objective}: "
+            "no latents are known that made a transformed image"
         )
     compute = options.compute()
     generator = compute.place(load_generator(gan))
@@ -64,15 +66,28 @@ def fit_encoders(
         raise UserError(f"no encoder fits {gan.spec}: {error}") from None
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     transform = transformation(fit.transformations, rng)
-    fitting = Fitting(likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise, transform)
-    settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"})
+    fitting = Fitting(
+        likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise, transform
+    )
+    settings = params.model_dump(
+        mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"}
+    )
     watched = Watch(watch, generator.image_shape)
-    with workspace("fit-encoders", settings | gan.settings() | watched.settings, gan.files(), out, compute) as work:
+    with workspace(
+        "fit-encoders", settings | gan.settings() | watched.settings, gan.files(), out, compute
+    ) as work:
         modules = encoder_modules(model)
-        shares = {name: fit.start_rate for name, encoder in modules.items() if encoder.space in left}
+        shares = {
+            name: fit.start_rate for name, encoder in modules.items() if encoder.space in left
+        }
         run = Run(
             modules,
-            fit_phases(modules, generator, lambda: generator.latent_space.sample(fit.batch_size, rng), fitting),
+            fit_phases(
+                modules,
+                generator,
+                lambda: generator.latent_space.sample(fit.batch_size, rng),
+                fitting,
+            ),
             options.schedule(fit, shares),
             compute,
             rng,
@@ -88,18 +103,28 @@ def _left_by_training(generator: Generator, gan: Source) -> dict[LatentSpace, En
     if not isinstance(generator, ConvGenerator):
         return {}
     with rebuilding(gan.path):
-        return {encoder.space: encoder for encoder in build_encoders(load_training_encoders(gan.path))}
+        return {
+            encoder.space: encoder for encoder in build_encoders(load_training_encoders(gan.path))
+        }
 
 
 def _encoders(
     fit: FitEncodersParams, generator: Generator, gan: Source, left: Mapping[LatentSpace, Encoder]
 ) -> list[Encoder]:
     space = generator.latent_space
-    wanted = [LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks]
+    wanted = [
+        LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks
+    ]
     if fit.encoders != "both":
         roles = CODE if fit.encoders == "code" else NOISE
         wanted = [LatentSpace(blocks) for blocks in (space.of_role(*roles),) if blocks]
         if not wanted:
-            raise UserError(f"{gan.spec} has the latents {space!r}: there is nothing for encoders = {fit.encoders}")
+            raise UserError(
+                f"{gan.spec} has the latents {space!r}: "
+                f"there is nothing for encoders = {fit.encoders}"
+            )
     shape = generator.image_shape
-    return [left.get(s) or Encoder(Trunk(shape, fit.encoder.width, fit.encoder.features), s) for s in wanted]
+    return [
+        left.get(s) or Encoder(Trunk(shape, fit.encoder.width, fit.encoder.features), s)
+        for s in wanted
+    ]

@@ -33,12 +33,14 @@ def render(
     blocks: tuple[str, ...] = ("code",),
     split: Split = "test",
 ) -> list[Path]:
-    """Write the named figures as PNG (and, when asked for, GIF) into ``out``, and return their paths.
+    """Write the named figures as PNG (and, when asked for, GIF) into ``out``,
+    and return their paths.
 
     Args:
         figures: names among ``FIGURES``.
         encoders: files or folders, one row or curve each.
-        data: prepared data; without it, reconstructions and interpolations start from generated images.
+        data: prepared data; without it, reconstructions and interpolations start from generated
+            images.
         blocks: roles that ``traversal`` walks along.
 
     Raises:
@@ -48,11 +50,27 @@ def render(
     generator = compute.place(load_generator(gan))
     models = load_models(encoders, generator, compute)
     folders = [path if path.is_dir() else path.parent for path in encoders]
-    logs = {name: folder / LOG for name, folder in zip(("gan", *models), (gan.path.parent, *folders), strict=True)}
+    logs = {
+        name: folder / LOG
+        for name, folder in zip(("gan", *models), (gan.path.parent, *folders), strict=True)
+    }
     settings = params.render_figures
-    images = next(read_prepared(data).batches(split, ROWS * settings.columns)) if data is not None else None
+    images = (
+        next(read_prepared(data).batches(split, ROWS * settings.columns))
+        if data is not None
+        else None
+    )
     scene = Scene(
-        generator, models, images, f"{split} images", logs, settings.columns, blocks, settings.gif, params.seed, compute
+        generator,
+        models,
+        images,
+        f"{split} images",
+        logs,
+        settings.columns,
+        blocks,
+        settings.gif,
+        params.seed,
+        compute,
     )
     paths = []
     with torch.no_grad():
@@ -60,7 +78,8 @@ def render(
     if not drawings:
         space = generator.latent_space
         raise UserError(
-            f"{', '.join(figures)}: nothing to draw from the latents {space!r}; for a traversal, try --block"
+            f"{', '.join(figures)}: nothing to draw from the latents {space!r}; "
+            "for a traversal, try --block"
         )
     with locked(out):
         for stem, drawing in drawings:

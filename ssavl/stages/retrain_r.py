@@ -40,7 +40,8 @@ def retrain_r(
         watch: reads images for the columns ``watched/...`` of the log, and for nothing else.
 
     Raises:
-        UserError: files that cannot be read or do not fit, encoders that leave a block out, ``real`` without data.
+        UserError: files that cannot be read or do not fit, encoders that leave a block out,
+            ``real`` without data.
         Interrupted: a signal; the same command continues.
     """
     fit = params.retrain_r
@@ -50,7 +51,10 @@ def retrain_r(
     check_fit(model, generator, encoders)
     space = generator.latent_space
     if model.space.dim != space.dim:
-        raise UserError(f"{encoders} infers {model.space!r} alone: the joint bound of Eq. 18 needs all of {space!r}")
+        raise UserError(
+            f"{encoders} infers {model.space!r} alone: "
+            f"the joint bound of Eq. 18 needs all of {space!r}"
+        )
     model.name, model.image_noise = NAMES[fit.source], 0.0
     compute.place(model).requires_grad_(True)
     rng = seed_everything(params.seed, compute)
@@ -72,9 +76,13 @@ def retrain_r(
             return generator(space.sample(fit.batch_size, rng))
 
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    settings = params.model_dump(mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"})
+    settings = params.model_dump(
+        mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"}
+    )
     watched = Watch(watch, generator.image_shape)
-    with workspace("retrain-R", settings | gan.settings() | watched.settings, inputs, out, compute) as work:
+    with workspace(
+        "retrain-R", settings | gan.settings() | watched.settings, inputs, out, compute
+    ) as work:
         modules = encoder_modules(model)
         fitting = Fitting(likelihood, params.beta, fit.relaxation)
         seen = images if transform is None else lambda: transform(images())

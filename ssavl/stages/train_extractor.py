@@ -26,17 +26,21 @@ BATCH = 1000
 
 
 def train_extractor(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
-    """Write ``extractor.pt``, ``log.csv`` and ``run.json``, which has the accuracy on every split left out of training.
+    """Write ``extractor.pt``, ``log.csv`` and ``run.json``,
+    which has the accuracy on every split left out of training.
 
     Raises:
-        UserError: missing data, data without labels, images that the network cannot read, a loss that is not finite.
+        UserError: missing data, data without labels, images that the network cannot read, a loss
+            that is not finite.
         Interrupted: a signal; the same command continues.
     """
     train = params.train_extractor
     compute = options.compute()
     prepared = read_prepared(data)
     if prepared.labels is None:
-        raise UserError(f"{data} has no labels, which a classifier learns from: prepare images with classes")
+        raise UserError(
+            f"{data} has no labels, which a classifier learns from: prepare images with classes"
+        )
     rng = seed_everything(params.seed, compute)
     classes = tuple(prepared.manifest["classes"])
     try:

@@ -27,12 +27,12 @@ from ssavl.runs.workspace import Options, Workspace, seed_everything, workspace
 def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
     """Write ``generator.pt``, ``log.csv`` and ``run.json``.
 
-    ``generator.pt`` also holds the encoders that the training left: the code encoder of L_MI, under ``interleaved``
-    the noise encoder too.
+    ``generator.pt`` also holds the encoders that the training left: the code encoder of L_MI, under
+    ``interleaved`` the noise encoder too.
 
     Raises:
-        UserError: missing data or too little to cluster, images that the networks cannot make, a loss that is not
-            finite.
+        UserError: missing data or too little to cluster, images that the networks cannot make, a
+            loss that is not finite.
         Interrupted: a signal; the same command continues.
     """
     train = params.train_gan
@@ -62,11 +62,17 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
         generator = run.average("generator")
         assert isinstance(generator, ConvGenerator)
         encoders = [e for e in (networks.code_encoder, networks.noise_encoder) if e is not None]
-        save_generator(out / "generator.pt", generator.cpu(), encoder_entries(e.cpu() for e in encoders))
+        save_generator(
+            out / "generator.pt", generator.cpu(), encoder_entries(e.cpu() for e in encoders)
+        )
         shutil.copyfile(work.scratch / LOG, out / LOG)
         work.record |= {"iterations": run.step, "resumed_from": run.resumed_from}
         parameters = sum(p.numel() for p in generator.parameters())
-    return {"generator": str(out / "generator.pt"), "iterations": run.step, "parameters": parameters}
+    return {
+        "generator": str(out / "generator.pt"),
+        "iterations": run.step,
+        "parameters": parameters,
+    }
 
 
 def _clustered(
@@ -78,12 +84,15 @@ def _clustered(
     work: Workspace,
     options: Options,
 ) -> DrawClustered:
-    """Cluster the training images, and let the code encoder start from the embedding that they were clustered in."""
+    """Cluster the training images, and let the code encoder start from the embedding that they were
+    clustered in.
+    """
     train, clustering = params.train_gan, params.train_gan.real_clusters
     needed = max(clustering.neighbours, clustering.directions, train.categories) + 1
     if len(prepared.span("train")) < needed:
         raise UserError(
-            f"train-gan.real_clusters needs {needed} training images or more: lower its neighbours, directions"
+            f"train-gan.real_clusters needs {needed} training images or more: lower its "
+            "neighbours, directions"
         )
     trunk = Trunk(prepared.image_shape, train.encoder.width, train.encoder.features)
     embedding = compute.place(Embedding(trunk, clustering.size))

@@ -37,7 +37,16 @@ def train_vae(params: Params, data: Path, out: Path, options: Options) -> dict[s
     compute.place(model)
     likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
     sections = {"seed", "beta", "likelihood", "train_vae"}
-    networks = {"width", "hidden", "encoder", "noise_dim", "code_dim", "code_prior", "categories", "block_gain"}
+    networks = {
+        "width",
+        "hidden",
+        "encoder",
+        "noise_dim",
+        "code_dim",
+        "code_prior",
+        "categories",
+        "block_gain",
+    }
     settings = params.model_dump(mode="json", by_alias=True, include=sections)
     settings["train-gan"] = params.train_gan.model_dump(mode="json", include=networks)
     with workspace("train-vae", settings, {"data": data / MANIFEST}, out, compute) as work:

@@ -17,31 +17,50 @@ FORMAT = 1  # a reader refuses a newer one
 
 
 def save_checkpoint(path: Path, kind: str, payload: Mapping[str, Any]) -> None:
-    """Write a checkpoint file atomically. ``payload``: tensors and plain data. Equal ones give equal bytes."""
+    """Write a checkpoint file atomically. ``payload``:
+    tensors and plain data. Equal ones give equal bytes.
+    """
     import torch
 
-    buffer = io.BytesIO()  # torch.save reports a full disk as a RuntimeError without a cause; plain writes do not
+    # torch.save reports a full disk as a RuntimeError without a cause; plain writes do not
+    buffer = io.BytesIO()
     torch.save({"ssavl": FORMAT, "kind": kind, **payload}, buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
-    """The payload of a checkpoint file of this kind, tensors on the CPU; read with ``weights_only``.
+    """The payload of a checkpoint file of this kind, tensors on the CPU;
+    read with ``weights_only``.
 
     Raises:
-        UserError: no such file, cut or foreign content, another kind, or a format newer than this version reads.
+        UserError: no such file, cut or foreign content, another kind, or a format newer than this
+            version reads.
     """
     import torch
 
     if not path.is_file():
-        raise UserError(f"{path} does not exist" if not path.exists() else f"{path} is a folder, not a checkpoint file")
+        raise UserError(
+            f"{path} does not exist"
+            if not path.exists()
+            else f"{path} is a folder, not a checkpoint file"
+        )
     if path.suffix == ".safetensors":
         return _load_portable(path, kind)
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path} cannot be read ({reason[:120]}): it is cut short or no checkpoint of ssavl") from None
+        raise UserError(
+            f"{path} cannot be read ({reason[:120]}): it is cut short or no checkpoint of ssavl"
+        ) from None
     if not isinstance(payload, dict) or "ssavl" not in payload:
         raise UserError(f"{path} is no checkpoint of ssavl: it has no 'ssavl' entry")
     require_kind(payload, kind, path)
@@ -55,27 +74,42 @@ def require_kind(payload: Mapping[str, Any], kind: str, path: Path) -> None:
         UserError: either.
     """
     if payload["ssavl"] > FORMAT:
-        raise UserError(f"{path} was written by a newer ssavl (format {payload['ssavl']}, this one reads {FORMAT})")
+        raise UserError(
+            f"{path} was written by a newer ssavl (format {payload['ssavl']}, "
+            f"this one reads {FORMAT})"
+        )
     if payload["kind"] != kind:
         raise UserError(f"{path} holds '{payload['kind']}' where '{kind}' is needed")
 
 
 @contextmanager
 def rebuilding(path: Path) -> Iterator[None]:
-    """Build networks from the content of ``path``; what does not fit together is the file's fault, said in one line.
+    """Build networks from the content of ``path``;
+    what does not fit together is the file's fault, said in one line.
 
     Raises:
         UserError: the content lacks something, or holds what it should not.
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split()):.160}"
-        raise UserError(f"{path} does not hold together ({reason}): it was damaged or edited; make it anew") from None
+        raise UserError(
+            f"{path} does not hold together ({reason}): it was damaged or edited; make it anew"
+        ) from None
 
 
 def save_portable(path: Path, kind: str, payload: Mapping[str, Any]) -> None:
-    """Write a checkpoint as ``<name>.safetensors`` and ``<name>.json``; :func:`load_checkpoint` reads the pair.
+    """Write a checkpoint as ``<name>.safetensors`` and ``<name>.json``;
+    :func:`load_checkpoint` reads the pair.
 
     In the JSON document ``{"tensor": key}`` stands for each tensor.
     """
@@ -104,12 +138,16 @@ def _load_portable(path: Path, kind: str) -> dict[str, Any]:
 
     content = _description(path)
     if content is None:
-        raise UserError(f"{path} is no checkpoint of ssavl: {path.with_suffix('.json')} does not describe it")
+        raise UserError(
+            f"{path} is no checkpoint of ssavl: {path.with_suffix('.json')} does not describe it"
+        )
     require_kind(content, kind, path)
     try:
         return _with_tensors(content, load_file(path))
     except (SafetensorError, KeyError) as error:
-        raise UserError(f"{path} cannot be read ({error}): it is cut short or does not fit its .json") from None
+        raise UserError(
+            f"{path} cannot be read ({error}): it is cut short or does not fit its .json"
+        ) from None
 
 
 def _without_tensors(value: Any, key: str, tensors: dict[str, Any]) -> Any:
@@ -119,9 +157,14 @@ def _without_tensors(value: Any, key: str, tensors: dict[str, Any]) -> Any:
         tensors[key] = value.detach().cpu().contiguous()
         return {"tensor": key}
     if isinstance(value, Mapping):
-        return {name: _without_tensors(inner, f"{key}.{name}".lstrip("."), tensors) for name, inner in value.items()}
+        return {
+            name: _without_tensors(inner, f"{key}.{name}".lstrip("."), tensors)
+            for name, inner in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_without_tensors(inner, f"{key}.{index}", tensors) for index, inner in enumerate(value)]
+        return [
+            _without_tensors(inner, f"{key}.{index}", tensors) for index, inner in enumerate(value)
+        ]
     return value
 
 

@@ -16,9 +16,11 @@ from ssavl.errors import UserError
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that replaces ``path`` when the block ends well, and leaves no trace when it does not.
+    """A binary file that replaces ``path`` when the block ends well,
+    and leaves no trace when it does not.
 
-    A rename, never a write in place: DVC hard-links outputs to its cache, and a full disk must not cost the old file.
+    A rename, never a write in place: DVC hard-links outputs to its cache, and a full disk must not
+    cost the old file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -57,7 +59,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}): it was cut or edited; make it anew") from None
+        raise UserError(
+            f"{path} is not JSON ({error}): it was cut or edited; make it anew"
+        ) from None
 
 
 def sha256(path: Path) -> str:
@@ -83,15 +87,16 @@ def digest(value: Any) -> str:
 def scratch_folder(stage: str, key: Any) -> Path:
     """Where a stage keeps its resume state: ``.ssavl/<stage>-<hash of key>``.
 
-    It stands under ``$DVC_ROOT`` where DVC runs the stage, else under the working directory: outside every output,
-    because DVC deletes outputs before it runs a stage.
+    It stands under ``$DVC_ROOT`` where DVC runs the stage, else under the working directory:
+    outside every output, because DVC deletes outputs before it runs a stage.
     """
     return Path(os.environ.get("DVC_ROOT") or ".") / ".ssavl" / f"{stage}-{digest(key)}"
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for this process alone; the operating system frees it however the process ends.
+    """Hold ``folder`` for this process alone; the operating system frees it however the process
+    ends.
 
     The folder is made if need be, and removed again if nothing was put into it.
 
@@ -105,7 +110,9 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise UserError(f"{folder} is in use by another run: wait for it, stop it, or choose another --out") from None
+        raise UserError(
+            f"{folder} is in use by another run: wait for it, stop it, or choose another --out"
+        ) from None
     try:
         yield
     finally:

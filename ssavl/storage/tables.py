@@ -1,7 +1,7 @@
 """Tables written batch by batch, in memory that does not grow: ``.npz``, ``.csv``, ``.parquet``.
 
-A column is an array ``(B,)`` or ``(B, d)`` per batch. In ``.npz`` it stays one array; elsewhere a wide one becomes the
-columns ``name_0`` to ``name_<d-1>``.
+A column is an array ``(B,)`` or ``(B, d)`` per batch. In ``.npz`` it stays one array; elsewhere a
+wide one becomes the columns ``name_0`` to ``name_<d-1>``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from ssavl.storage.files import atomic
 
 Columns = Mapping[str, NDArray[Any]]
 
-ROW_GROUP = 10_000  # rows of a .parquet file's groups: what describes them stays in memory until the end
+# rows of a .parquet file's groups: what describes them stays in memory until the end
+ROW_GROUP = 10_000
 
 
 class Table(Protocol):
@@ -42,7 +43,8 @@ class Table(Protocol):
 
 @contextmanager
 def open_table(path: Path) -> Iterator[Table]:
-    """A table that replaces ``path`` when the block ends well, and leaves no trace when it does not.
+    """A table that replaces ``path`` when the block ends well,
+    and leaves no trace when it does not.
 
     Raises:
         UserError: an ending that names no format, or a missing library.
@@ -56,7 +58,9 @@ def open_table(path: Path) -> Iterator[Table]:
 
 
 class _Npz:
-    """Each column is spooled to a file, and becomes an array when its length, and the longest text, is known."""
+    """Each column is spooled to a file, and becomes an array when its length,
+    and the longest text, is known.
+    """
 
     def __init__(self, file: IO[bytes], folder: Path, stack: ExitStack) -> None:
         self.file, self.folder, self.stack = file, folder, stack
@@ -68,7 +72,11 @@ class _Npz:
             if name not in self.spools:
                 # A context manager could not outlive this call: the stack closes it.
                 temporary = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
-                self.spools[name] = self.stack.enter_context(temporary), column.dtype, column.shape[1:]
+                self.spools[name] = (
+                    self.stack.enter_context(temporary),
+                    column.dtype,
+                    column.shape[1:],
+                )
             spool, dtype, _ = self.spools[name]
             if dtype.kind == "U":
                 self.width = max(self.width, 1, *(len(text) for text in column.tolist()))
@@ -85,7 +93,9 @@ class _Npz:
                     dtype = np.dtype(f"<U{self.width}")
                 header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array_header_1_0(member, {**header, "shape": (self.count, *shape)})
+                    np.lib.format.write_array_header_1_0(
+                        member, {**header, "shape": (self.count, *shape)}
+                    )
                     if dtype.kind == "U":
                         for line in spool:
                             member.write(np.array(json.loads(line), dtype).tobytes())
@@ -117,7 +127,9 @@ class _Parquet:
             import pyarrow
             import pyarrow.parquet
         except ImportError:
-            raise UserError("writing .parquet needs pyarrow: pip install 'ssavl[parquet]'") from None
+            raise UserError(
+                "writing .parquet needs pyarrow: pip install 'ssavl[parquet]'"
+            ) from None
         self.arrow = pyarrow
         self.file, self.stack = file, stack
         self.writer: Any = None
@@ -125,7 +137,9 @@ class _Parquet:
 
     def write(self, columns: Columns) -> None:
         self.pending.append(
-            self.arrow.table({name: self.arrow.array(column) for name, column in _flat(columns).items()})
+            self.arrow.table(
+                {name: self.arrow.array(column) for name, column in _flat(columns).items()}
+            )
         )
         if sum(map(len, self.pending)) >= ROW_GROUP:
             self._flush()
@@ -139,12 +153,18 @@ class _Parquet:
     def _flush(self) -> None:
         group = self.arrow.concat_tables(self.pending)
         if self.writer is None:
-            self.writer = self.stack.enter_context(self.arrow.parquet.ParquetWriter(self.file, group.schema))
+            self.writer = self.stack.enter_context(
+                self.arrow.parquet.ParquetWriter(self.file, group.schema)
+            )
         self.writer.write_table(group)
         self.pending = []
 
 
-FORMATS: dict[str, Callable[[IO[bytes], Path, ExitStack], Table]] = {".npz": _Npz, ".csv": _Csv, ".parquet": _Parquet}
+FORMATS: dict[str, Callable[[IO[bytes], Path, ExitStack], Table]] = {
+    ".npz": _Npz,
+    ".csv": _Csv,
+    ".parquet": _Parquet,
+}
 
 
 def _flat(columns: Columns) -> dict[str, NDArray[Any]]:

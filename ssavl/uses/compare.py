@@ -18,19 +18,21 @@ Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
 
 def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = False) -> Table:
-    """Gather ``metrics.json``, ``baselines.json`` and ``disentanglement.json`` of many runs by name.
+    """Gather ``metrics.json``, ``baselines.json`` and ``disentanglement.json`` of many runs by
+    name.
 
-    A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>`` where all runs have
-    one and the same model.
+    A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>``
+    where all runs have one and the same model.
 
     Args:
         runs: names, and folders that ``evaluate`` wrote.
         out: ``.json``, ``.csv``, ``.md`` or ``.tex``, or nothing.
-        keep: whether rows that ``out`` already holds, a ``.json``, stay where these runs make none of their name: for a
-            study whose runs are made at several times or places.
+        keep: whether rows that ``out`` already holds, a ``.json``, stay where these runs make none
+            of their name: for a study whose runs are made at several times or places.
 
     Raises:
-        UserError: no run, a folder without metrics, an ending that names no format, nothing that could be kept.
+        UserError: no run, a folder without metrics, an ending that names no format, nothing that
+            could be kept.
     """
     if out is not None and out.suffix not in WRITERS:
         raise UserError(f"{out}: the ending chooses the format: {', '.join(WRITERS)}")
@@ -45,7 +47,9 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
             if value is not None:
                 values.setdefault((name, model), {}).setdefault(metric, []).append(value)
     if not values:
-        raise UserError("nothing to compare: name runs as NAME=FOLDER, folders that `ssavl evaluate` wrote")
+        raise UserError(
+            "nothing to compare: name runs as NAME=FOLDER, folders that `ssavl evaluate` wrote"
+        )
     one_model = len({model for _, model in values}) == 1
     table = dict(kept)
     for (name, model), metrics in values.items():
@@ -59,7 +63,9 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
 
 
 def markdown(table: Table) -> str:
-    """Mean ± sample deviation [95 % interval] (n); bold where better than every other beyond both intervals."""
+    """Mean ± sample deviation [95 % interval] (n);
+    bold where better than every other beyond both intervals.
+    """
     names = _metrics(table)
     lines = ["| | " + " | ".join(table) + " |", "|---" * (len(table) + 1) + "|"]
     for metric in names:
@@ -91,7 +97,8 @@ def read_table(path: Path) -> Table:
         }
     except TypeError:
         raise UserError(
-            f"{path} is no summary of runs: `ssavl compare NAME=FOLDER... -o {path.name}` writes one"
+            f"{path} is no summary of runs: `ssavl compare NAME=FOLDER... -o {path.name}` writes "
+            "one"
         ) from None
     if not table:
         raise UserError(f"{path} holds no row: compare some runs first")
@@ -113,7 +120,9 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
     if (folder / DISENTANGLEMENT).is_file():
         found.append(read_json(folder / DISENTANGLEMENT)["scores"])
     if not found:
-        raise UserError(f"{folder / METRICS} does not exist: run `ssavl evaluate --out {folder}` first")
+        raise UserError(
+            f"{folder / METRICS} does not exist: run `ssavl evaluate --out {folder}` first"
+        )
     for models in found:
         for model, metrics in models.items():
             for metric, value in metrics.items():
@@ -121,7 +130,9 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
 
 
 def _json(table: Table) -> str:
-    plain = {row: {name: own.plain() for name, own in metrics.items()} for row, metrics in table.items()}
+    plain = {
+        row: {name: own.plain() for name, own in metrics.items()} for row, metrics in table.items()
+    }
     return json.dumps(plain, indent=2) + "\n"
 
 
@@ -135,7 +146,12 @@ def _csv(table: Table) -> str:
 
 
 def _latex(table: Table) -> str:
-    lines = [f"\\begin{{tabular}}{{l{'r' * len(table)}}}", "\\toprule", _latex_row("", table), "\\midrule"]
+    lines = [
+        f"\\begin{{tabular}}{{l{'r' * len(table)}}}",
+        "\\toprule",
+        _latex_row("", table),
+        "\\midrule",
+    ]
     for metric in _metrics(table):
         best = _winner(table, metric)
         cells = []
@@ -161,7 +177,14 @@ def _metrics(table: Mapping[str, Mapping[str, Summary]]) -> list[str]:
 
 
 def _winner(table: Table, metric: str) -> str | None:
-    return winner({row: own[metric] for row, own in table.items() if metric in own}, DIRECTIONS.get(metric))
+    return winner(
+        {row: own[metric] for row, own in table.items() if metric in own}, DIRECTIONS.get(metric)
+    )
 
 
-WRITERS: dict[str, Callable[[Table], str]] = {".json": _json, ".csv": _csv, ".md": markdown, ".tex": _latex}
+WRITERS: dict[str, Callable[[Table], str]] = {
+    ".json": _json,
+    ".csv": _csv,
+    ".md": markdown,
+    ".tex": _latex,
+}

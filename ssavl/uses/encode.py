@@ -16,11 +16,13 @@ from ssavl.storage.tables import open_table
 
 
 def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> dict[str, Any]:
-    """Write one row per image, in memory that does not grow with their number. The generator is not needed.
+    """Write one row per image, in memory that does not grow with their number.
+    The generator is not needed.
 
-    Columns: ``name``; each block's likeliest value; ``<block>_deviation``, the posterior's deviation in base space,
-    where the prior's is 1; of a category its index, and ``<block>_probability`` of each value. An ``.npz`` has
-    ``latents`` ``(N, D)`` as well, ready for ``ssavl decode``, where the encoders infer every block.
+    Columns: ``name``; each block's likeliest value; ``<block>_deviation``, the posterior's
+    deviation in base space, where the prior's is 1; of a category its index, and
+    ``<block>_probability`` of each value. An ``.npz`` has ``latents`` ``(N, D)`` as well, ready for
+    ``ssavl decode``, where the encoders infer every block.
 
     Returns:
         Counts, and the files that could not be read with the reason.
@@ -34,7 +36,10 @@ def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> 
     with open_table(out) as table:
         for names, x in stream.batches(batch_size):
             posterior = model.posterior(x)
-            columns: dict[str, NDArray[Any]] = {"name": np.array(names), **posterior_columns(posterior)}
+            columns: dict[str, NDArray[Any]] = {
+                "name": np.array(names),
+                **posterior_columns(posterior),
+            }
             if flat:
                 columns["latents"] = model.complete(posterior).cpu().numpy()
             table.write(columns)

@@ -1,6 +1,7 @@
 """``ssavl export``: encoders, and a generator of ours, in formats that outlive this code.
 
-Nothing is declared done before it has been read back and has given the original's numbers on random input.
+Nothing is declared done before it has been read back and has given the original's numbers on random
+input.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from ssavl.storage.checkpoint import save_portable
 from ssavl.storage.files import locked, write_bytes
 
 FORMATS = ("safetensors", "torch", "onnx")
-TOLERANCE = 1e-4  # of an image in [0, 1], of a latent in base space: other kernels, other order of sums
-PROBES = 5  # images or latents per check: not the number that a program is traced with, which must stay free
+# of an image in [0, 1], of a latent in base space: other kernels, other order of sums
+TOLERANCE = 1e-4
+# images or latents per check: not the number that a program is traced with, which must stay free
+PROBES = 5
 TRACED = 2
 
 
 class EncoderProgram(nn.Module):
-    """Images ``(B, C, H, W)`` in [0, 1] to latents ``(B, D)`` in the generator's order, and posterior parameters.
+    """Images ``(B, C, H, W)`` in [0, 1] to latents ``(B, D)`` in the generator's order,
+    and posterior parameters.
 
     Args:
         inference: the encoders.
@@ -48,25 +52,32 @@ class EncoderProgram(nn.Module):
         sizes = [block.parameter_size for block in self.inference.space.blocks]
         modes = {}
         # Posterior.mode without torch.distributions, whose checks of values cannot be traced.
-        for block, part in zip(self.inference.space.blocks, parameters.split(sizes, dim=-1), strict=True):
+        for block, part in zip(
+            self.inference.space.blocks, parameters.split(sizes, dim=-1), strict=True
+        ):
             if block.role == "category":
-                modes[block.name] = torch.zeros_like(part).scatter(-1, part.argmax(-1, keepdim=True), 1.0)
+                modes[block.name] = torch.zeros_like(part).scatter(
+                    -1, part.argmax(-1, keepdim=True), 1.0
+                )
             else:
                 modes[block.name] = block.from_base(part[:, : block.dim])
         return self.order.join(modes), parameters
 
 
 def export(model: Model, out: Path, formats: Sequence[str]) -> dict[str, Any]:
-    """Write ``encoders.*``, and ``generator.*`` where the generator is ours, in each format, verified.
+    """Write ``encoders.*``, and ``generator.*`` where the generator is ours,
+    in each format, verified.
 
-    ``safetensors``: weights, and a ``.json`` beside that says what they are; ``ssavl`` reads the pair again.
+    ``safetensors``: weights, and a ``.json`` beside that says what they are; ``ssavl`` reads the
+    pair again.
     ``torch``: a ``torch.export`` archive ``.pt2``. ``onnx``: a graph. Both take any batch size.
 
     Returns:
         For each file its greatest difference from the original on random input.
 
     Raises:
-        UserError: a format that is unknown or lacks its library, or a file that does not give the original's numbers.
+        UserError: a format that is unknown or lacks its library, or a file that does not give the
+            original's numbers.
     """
     for name in formats:
         if name not in FORMATS:
@@ -75,7 +86,8 @@ def export(model: Model, out: Path, formats: Sequence[str]) -> dict[str, Any]:
     space, inference, generator = model.latent_space, model.inference.cpu(), model.generator.cpu()
     found: dict[str, float] = {}
     with locked(out):
-        # Beside an exported generator the encoders find it there; else they keep naming the one they were fitted to.
+        # Beside an exported generator the encoders find it there; else they keep naming the one
+        # they were fitted to.
         exported = isinstance(generator, ConvGenerator) and "safetensors" in formats
         path = "generator.safetensors" if exported else model.origin.moved(model.folder, out)
         inference.origin = model.origin.model_copy(update={"path": path})
@@ -132,7 +144,10 @@ def _write(
             apart = max((a - b).abs().max().item() for a, b in zip(results, expected, strict=True))
             if not apart <= TOLERANCE:
                 path.unlink()
-                raise UserError(f"{path} was removed: it differs from the original by {apart:.2g} on random input")
+                raise UserError(
+                    f"{path} was removed: it differs from the original by {apart:.2g} on random "
+                    "input"
+                )
             found[str(path)] = apart
     return found
 
@@ -144,7 +159,9 @@ def _save_exported(network: nn.Module, probes: Tensor, path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _save_onnx(network: nn.Module, probes: Tensor, names: tuple[str, tuple[str, ...]], path: Path) -> None:
+def _save_onnx(
+    network: nn.Module, probes: Tensor, names: tuple[str, tuple[str, ...]], path: Path
+) -> None:
     if not all(find_spec(name) for name in ("onnx", "onnxruntime", "onnxscript")):
         raise UserError("the format onnx needs more libraries: pip install 'ssavl[onnx]'")
     source, targets = names

@@ -20,7 +20,8 @@ MANY = 256  # images: a picture of more is of no use, and they are held at once
 
 
 def interpolate(model: Model, images: Sequence[Path], out: Path, steps: int) -> dict[str, Any]:
-    """Encode images and walk from each to the next: a row per pair in a PNG, one frame after the other in a GIF.
+    """Encode images and walk from each to the next:
+    a row per pair in a PNG, one frame after the other in a GIF.
 
     Args:
         images: at least two.
@@ -28,7 +29,8 @@ def interpolate(model: Model, images: Sequence[Path], out: Path, steps: int) -> 
         steps: of each walk, both ends among them.
 
     Raises:
-        UserError: fewer than two images or too many, another ending, a generator that cannot be loaded.
+        UserError: fewer than two images or too many, another ending, a generator that cannot be
+            loaded.
     """
     if out.suffix not in (".png", ".gif"):
         raise UserError(f"{out}: name a .png or a .gif")

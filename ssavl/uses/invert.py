@@ -19,7 +19,12 @@ from ssavl.storage.tables import open_table
 
 
 def invert(
-    model: Model, images: Sequence[Path], out: Path, pictures: Path | None, refinement: Refinement, batch_size: int
+    model: Model,
+    images: Sequence[Path],
+    out: Path,
+    pictures: Path | None,
+    refinement: Refinement,
+    batch_size: int,
 ) -> dict[str, Any]:
     """Write refined latents, one row per image, with the squared error before and after.
 
@@ -28,10 +33,12 @@ def invert(
         pictures: a folder or ``.npy`` for the images of the refined latents.
 
     Returns:
-        Counts, mean errors before and after (``mse`` summed over an image), and the files that could not be read.
+        Counts, mean errors before and after (``mse`` summed over an image), and the files that
+        could not be read.
 
     Raises:
-        UserError: a path that holds no image; a generator that cannot be loaded, is another one or has no gradient.
+        UserError: a path that holds no image; a generator that cannot be loaded, is another one or
+            has no gradient.
     """
     stream = ImageStream(images, model.image_shape)
     parts: list[Refined] = []
@@ -43,7 +50,10 @@ def invert(
                 columns[block] = values.numpy()
             if out.suffix == ".npz":
                 columns["latents"] = refined.latents.cpu().numpy()
-            columns |= {"start_mse": refined.start_errors.cpu().numpy(), "mse": refined.errors.cpu().numpy()}
+            columns |= {
+                "start_mse": refined.start_errors.cpu().numpy(),
+                "mse": refined.errors.cpu().numpy(),
+            }
             table.write(columns)
             if write is not None:
                 write(names, model.decode(refined.latents))

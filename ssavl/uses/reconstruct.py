@@ -20,7 +20,8 @@ def reconstruct(model: Model, images: Sequence[Path], out: Path, batch_size: int
     """Encode, decode, and write the images, and their errors into a table beside them.
 
     Args:
-        out: a folder, which gets ``errors.csv`` too; or ``<name>.npy``, which gets ``<name>.csv`` beside it.
+        out: a folder, which gets ``errors.csv`` too; or ``<name>.npy``, which gets ``<name>.csv``
+            beside it.
 
     Returns:
         Counts, mean errors (``mse`` summed over an image), and the files that could not be read.
@@ -35,7 +36,19 @@ def reconstruct(model: Model, images: Sequence[Path], out: Path, batch_size: int
         for names, x in stream.batches(batch_size):
             x_hat = model.reconstruct(x).cpu()
             errors.append(squared_error(x, x_hat))
-            table.write({"name": np.array(names), "file": np.array(write(names, x_hat)), "mse": errors[-1].numpy()})
+            table.write(
+                {
+                    "name": np.array(names),
+                    "file": np.array(write(names, x_hat)),
+                    "mse": errors[-1].numpy(),
+                }
+            )
     found = reconstruction(torch.cat(errors), int(np.prod(model.image_shape)))
     count = sum(map(len, errors))
-    return {"images": count, **found, "unreadable": stream.unreadable, "out": str(out), "errors": str(table_path)}
+    return {
+        "images": count,
+        **found,
+        "unreadable": stream.unreadable,
+        "out": str(out),
+        "errors": str(table_path),
+    }

@@ -1,4 +1,6 @@
-"""``ssavl render comparison``: the scores of several methods, with error bars over seeds (Fig. 17)."""
+"""``ssavl render comparison``: the scores of several methods,
+with error bars over seeds (Fig. 17).
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,13 @@ def render_comparison(path: Path, metrics: Sequence[str], out: Path) -> Path:
     for metric in metrics:
         if metric not in known:
             raise UserError(f"{path} has no metric '{metric}', only {', '.join(known)}")
-    wanted = list(metrics) or [metric for metric in known if all(metric in row for row in table.values())]
+    wanted = list(metrics) or [
+        metric for metric in known if all(metric in row for row in table.values())
+    ]
     if not wanted:
-        raise UserError(f"{path} has no metric that all its rows have: name one with --metric, of {', '.join(known)}")
+        raise UserError(
+            f"{path} has no metric that all its rows have: "
+            f"name one with --metric, of {', '.join(known)}"
+        )
     save_figure(out, comparison_plot(table, wanted))
     return out

@@ -20,20 +20,32 @@ from ssavl.storage.tables import open_table
 
 
 def sample(
-    generator: AnyGenerator, count: int, out: Path, kept: Path | None, seed: int, batch_size: int, compute: Compute
+    generator: AnyGenerator,
+    count: int,
+    out: Path,
+    kept: Path | None,
+    seed: int,
+    batch_size: int,
+    compute: Compute,
 ) -> dict[str, Any]:
-    """Write ``count`` images of draws from the prior, and the draws themselves into the table ``kept``, if given.
+    """Write ``count`` images of draws from the prior,
+    and the draws themselves into the table ``kept``, if given.
 
     Raises:
         UserError: an ending of ``kept`` that names no format.
     """
     rng = compute.generator(seed)
     sizes = (min(batch_size, count - start) for start in range(0, count, batch_size))
-    return _write(generator, (generator.latent_space.sample(size, rng) for size in sizes), out, kept, compute)
+    return _write(
+        generator, (generator.latent_space.sample(size, rng) for size in sizes), out, kept, compute
+    )
 
 
-def decode(generator: AnyGenerator, latents: Path, out: Path, batch_size: int, compute: Compute) -> dict[str, Any]:
-    """Write the images of ``latents`` ``(N, D)`` in an ``.npz`` (of ``encode``, ``invert``, ``sample``) or a ``.npy``.
+def decode(
+    generator: AnyGenerator, latents: Path, out: Path, batch_size: int, compute: Compute
+) -> dict[str, Any]:
+    """Write the images of ``latents`` ``(N, D)`` in an ``.npz`` (of ``encode``, ``invert``,
+    ``sample``) or a ``.npy``.
 
     Raises:
         UserError: a file without such an array, or latents of another space.
@@ -45,14 +57,23 @@ def decode(generator: AnyGenerator, latents: Path, out: Path, batch_size: int, c
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{latents} holds no array of latents ({str(error)[:100]})") from None
     if array.ndim != 2 or array.shape[1] != space.dim:
-        raise UserError(f"{latents} holds {array.shape}; (N, {space.dim}) latents of {space!r} are needed")
-    batches = (torch.from_numpy(array[i : i + batch_size]).float() for i in range(0, len(array), batch_size))
+        raise UserError(
+            f"{latents} holds {array.shape}; (N, {space.dim}) latents of {space!r} are needed"
+        )
+    batches = (
+        torch.from_numpy(array[i : i + batch_size]).float()
+        for i in range(0, len(array), batch_size)
+    )
     return _write(generator, batches, out, None, compute)
 
 
 @torch.no_grad()
 def _write(
-    generator: AnyGenerator, batches: Iterator[Tensor], out: Path, kept: Path | None, compute: Compute
+    generator: AnyGenerator,
+    batches: Iterator[Tensor],
+    out: Path,
+    kept: Path | None,
+    compute: Compute,
 ) -> dict[str, Any]:
     count = 0
     with open_images(out) as write, open_table(kept) if kept else nullcontext() as table:
@@ -61,7 +82,10 @@ def _write(
                 images = generator(latents.to(compute.device))
             places = write([""] * len(latents), images)
             if table is not None:
-                parts = {name: part.cpu().numpy() for name, part in generator.latent_space.split(latents).items()}
+                parts = {
+                    name: part.cpu().numpy()
+                    for name, part in generator.latent_space.split(latents).items()
+                }
                 table.write({"name": np.array(places), **parts, "latents": latents.cpu().numpy()})
             count += len(latents)
     return {"images": count, "out": str(out)}

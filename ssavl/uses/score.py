@@ -19,22 +19,32 @@ REFERENCE = 1000  # generated images that a score is ranked among
 
 
 def score(
-    model: Model, images: Sequence[Path], out: Path, samples: int, likelihood: Likelihood, batch_size: int
+    model: Model,
+    images: Sequence[Path],
+    out: Path,
+    samples: int,
+    likelihood: Likelihood,
+    batch_size: int,
 ) -> dict[str, Any]:
     """Write per-image bounds on log p(x), and where each stands among the generator's own images.
 
-    Columns: ``name``, ``ll`` (surrogate 1, Eq. 18), ``ll_code``, ``ll_noise``, ``kl_<block>`` (nats), ``mse``, and
-    ``rank``: the share of the generator's own images that score lower. Near 0 an image is unlike anything that the
-    generator makes.
+    Columns: ``name``, ``ll`` (surrogate 1, Eq. 18), ``ll_code``, ``ll_noise``, ``kl_<block>``
+    (nats), ``mse``, and
+    ``rank``: the share of the generator's own images that score lower. Near 0 an image is unlike
+    anything that the generator makes.
 
     Args:
         samples: draws of the posterior per image.
 
     Raises:
-        UserError: encoders that leave a block out, a path that holds no image, a generator that cannot be loaded.
+        UserError: encoders that leave a block out, a path that holds no image, a generator that
+            cannot be loaded.
     """
     if model.inference.space.dim != model.latent_space.dim:
-        raise UserError(f"{model.inference.space!r} is inferred, and a score needs all of {model.latent_space!r}")
+        raise UserError(
+            f"{model.inference.space!r} is inferred, "
+            f"and a score needs all of {model.latent_space!r}"
+        )
     stream = ImageStream(images, model.image_shape)
     _, own = model.sample(REFERENCE)
     reference = model.score(own, samples, likelihood)["ll"].sort().values

@@ -20,8 +20,8 @@ class Disentanglement:
     """What was found.
 
     Attributes:
-        scores: by name, in [0, 1]; a preset of the FactorVAE score that prunes by divergence is ``None`` for codes
-            that come without.
+        scores: by name, in [0, 1]; a preset of the FactorVAE score that prunes by divergence is
+            ``None`` for codes that come without.
         tables: what they came from, plain lists.
     """
 
@@ -37,7 +37,8 @@ def disentanglement(
     Args:
         sample: points in any order; they are shuffled by ``seed``.
         train: points for histograms and classifiers.
-        test: further points that classifiers are scored on; a sample too small for both is shared out alike.
+        test: further points that classifiers are scored on; a sample too small for both is shared
+            out alike.
         bins, trees: as :func:`mutual_information` and :func:`dci` have them.
         jobs: fits of scikit-learn at a time; no result depends on it.
 
@@ -58,7 +59,11 @@ def disentanglement(
         found = factor_vae(sample, protocol, split, rng)
         scores[f"factor_vae_{name}"] = found.score
         votes[name] = {
-            "active": [dimension for dimension, on in zip(sample.dimensions, found.active, strict=True) if on],
+            "active": [
+                dimension
+                for dimension, on in zip(sample.dimensions, found.active, strict=True)
+                if on
+            ],
             "smallest_batch": found.smallest_batch,
             "votes": found.votes.tolist(),
         }

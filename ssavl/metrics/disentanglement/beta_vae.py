@@ -1,4 +1,6 @@
-"""The BetaVAE score (Higgins et al. 2017): can a linear classifier tell which factor two batches share?"""
+"""The BetaVAE score (Higgins et al. 2017):
+can a linear classifier tell which factor two batches share?
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ STEPS = 1000  # of the classifier's optimiser, at most
 CHUNK = 500  # averages at a time
 
 
-def beta_vae(sample: Representation, train: int, test: int, rng: np.random.Generator, batch: int = BATCH) -> float:
+def beta_vae(
+    sample: Representation, train: int, test: int, rng: np.random.Generator, batch: int = BATCH
+) -> float:
     """Accuracy on ``test`` averages of a logistic regression fitted to ``train``; 1 / F is chance.
 
     A category enters by the index of its likeliest value.
@@ -21,7 +25,9 @@ def beta_vae(sample: Representation, train: int, test: int, rng: np.random.Gener
     Raises:
         UserError: a factor of which no two points share a value.
     """
-    peers = [Peers(column, name) for column, name in zip(sample.factors.T, sample.names, strict=True)]
+    peers = [
+        Peers(column, name) for column, name in zip(sample.factors.T, sample.names, strict=True)
+    ]
     parts = []
     for count in (train, test):
         shared = rng.integers(len(peers), size=count)
@@ -30,7 +36,9 @@ def beta_vae(sample: Representation, train: int, test: int, rng: np.random.Gener
     return float(LogisticRegression(max_iter=STEPS).fit(x, y).score(x_test, y_test))
 
 
-def _differences(values: Floats, peers: list[Peers], shared: Integers, batch: int, rng: np.random.Generator) -> Floats:
+def _differences(
+    values: Floats, peers: list[Peers], shared: Integers, batch: int, rng: np.random.Generator
+) -> Floats:
     result = np.empty((len(shared), values.shape[1]))
     for factor, own in enumerate(peers):
         places = np.flatnonzero(shared == factor)

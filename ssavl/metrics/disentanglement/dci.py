@@ -1,10 +1,11 @@
 r"""Disentanglement, completeness, informativeness (Eastwood & Williams 2018).
 
-Gradient-boosted trees read each factor from the whole code; :math:`R_{df}` is the importance of dimension d for factor
-f. Disentanglement is :math:`\sum_d \rho_d (1 - H_F(R_d))` with the entropy, to the base F, of d's importances for the
-factors, and :math:`\rho_d` d's share of all importance; completeness is the same of the factors over the dimensions;
-informativeness the trees' accuracy on test points, as in disentanglement_lib (Eastwood & Williams have an error). A
-category enters by the index of its likeliest value.
+Gradient-boosted trees read each factor from the whole code; :math:`R_{df}` is the importance of
+dimension d for factor f. Disentanglement is :math:`\sum_d \rho_d (1 - H_F(R_d))` with the entropy,
+to the base F, of d's importances for the factors, and :math:`\rho_d` d's share of all importance;
+completeness is the same of the factors over the dimensions; informativeness the trees' accuracy on
+test points, as in disentanglement_lib (Eastwood & Williams have an error). A category enters by the
+index of its likeliest value.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def dci(train: Representation, test: Representation, trees: int, jobs: int) -> D
 
 
 def concentration(importances: Floats) -> float:
-    """How far each row of ``(R, C)`` leans on one column, 0 to 1, weighted by the rows' sums; 0 of a table of zeros."""
+    """How far each row of ``(R, C)`` leans on one column, 0 to 1, weighted by the rows' sums;
+    0 of a table of zeros.
+    """
     weights = importances.sum(axis=1)
     if not weights.any():
         return 0.0
@@ -60,6 +63,8 @@ def concentration(importances: Floats) -> float:
     return float((weights[used] * (1 - spread)).sum() / weights.sum())
 
 
-def _fit(x: Floats, y: Integers, x_test: Floats, y_test: Integers, trees: int) -> tuple[Floats, float]:
+def _fit(
+    x: Floats, y: Integers, x_test: Floats, y_test: Integers, trees: int
+) -> tuple[Floats, float]:
     model = GradientBoostingClassifier(n_estimators=trees, random_state=0).fit(x, y)
     return model.feature_importances_, float(model.score(x_test, y_test))

@@ -1,10 +1,12 @@
-r"""The FactorVAE score (Kim & Mnih 2018): does fixing a factor still one dimension, and always the same?
+r"""The FactorVAE score (Kim & Mnih 2018): does fixing a factor still one dimension,
+and always the same?
 
-A vote: fix a factor k, take each active dimension's variance over a batch, divided by its variance over all points,
-and vote for the smallest. A majority classifier maps dimensions to factors; the score is its accuracy. A category's
-variance is that of its index, or Gini's (Kim & Mnih, appendix)
+A vote: fix a factor k, take each active dimension's variance over a batch, divided by its variance
+over all points, and vote for the smallest. A majority classifier maps dimensions to factors; the
+score is its accuracy. A category's variance is that of its index, or Gini's (Kim & Mnih, appendix)
 
-.. math:: \frac{1}{2 N (N - 1)} \sum_{i, j} [d_i \ne d_j] = \frac{N}{2 (N - 1)} \Bigl(1 - \sum_k p_k^2\Bigr).
+.. math:: \frac{1}{2 N (N - 1)} \sum_{i, j} [d_i \ne d_j]
+          = \frac{N}{2 (N - 1)} \Bigl(1 - \sum_k p_k^2\Bigr).
 """
 
 from __future__ import annotations
@@ -39,8 +41,10 @@ class FactorVaeProtocol:
 
 
 PRESETS = {
-    "dlib": FactorVaeProtocol(64, 10_000, 5_000, 0.05, None, False),  # disentanglement_lib (Locatello et al. 2019)
-    "jointvae": FactorVaeProtocol(100, 500, 0, None, 1.0, True),  # the paper's Table 2 follows it (Dupont 2018)
+    # disentanglement_lib (Locatello et al. 2019)
+    "dlib": FactorVaeProtocol(64, 10_000, 5_000, 0.05, None, False),
+    # the paper's Table 2 follows it (Dupont 2018)
+    "jointvae": FactorVaeProtocol(100, 500, 0, None, 1.0, True),
     "cascade": FactorVaeProtocol(100, 800, 0, None, 0.1, True),  # Jeong & Song 2019
     "ubisoft": FactorVaeProtocol(200, 800, 800, 0.05, None, False),  # Zaidi et al. 2020
 }
@@ -55,7 +59,8 @@ class FactorVaeScore:
         score: in [0, 1]; 0 where no dimension is active.
         active: ``(D,)``, which dimensions were voted for or could be.
         votes: ``(D, F)``, those that made the classifier.
-        smallest_batch: points in the smallest batch; below the protocol's where a factor's value is rare in the sample.
+        smallest_batch: points in the smallest batch; below the protocol's where a factor's value is
+            rare in the sample.
     """
 
     score: float
@@ -70,7 +75,8 @@ def factor_vae(
     """The score of a sample whose points are independent draws.
 
     Args:
-        train: the first so many points give the dimensions' own variances (10,000 in every protocol).
+        train: the first so many points give the dimensions' own variances (10,000 in every
+            protocol).
 
     Raises:
         ValueError: a protocol that prunes by divergence, of a sample that has none.
@@ -84,7 +90,9 @@ def factor_vae(
         if sample.kl is None:
             raise ValueError("pruning by divergence needs one per dimension")
         active &= sample.kl > protocol.least_kl
-    peers = [Peers(column, name) for column, name in zip(sample.factors.T, sample.names, strict=True)]
+    peers = [
+        Peers(column, name) for column, name in zip(sample.factors.T, sample.names, strict=True)
+    ]
     table = np.zeros((len(active), len(peers)), np.int64)
     if not active.any():
         return FactorVaeScore(0.0, active, table, 0)
@@ -99,13 +107,17 @@ def factor_vae(
 
 
 def spreads(sample: Representation, values: Floats, gini: bool) -> Floats:
-    """Variances ``(m, D)`` of batches of values ``(m, L, D)``, unbiased for any L; of categories Gini's if asked."""
+    """Variances ``(m, D)`` of batches of values ``(m, L, D)``, unbiased for any L;
+    of categories Gini's if asked.
+    """
     result: Floats = values.var(axis=1, ddof=1)
     if gini:
         width = values.shape[1]
         for dimension in np.flatnonzero(sample.categorical):
             index = values[:, :, dimension]
-            shares = np.stack([(index == k).mean(1) for k in np.unique(sample.values[:, dimension])])
+            shares = np.stack(
+                [(index == k).mean(1) for k in np.unique(sample.values[:, dimension])]
+            )
             result[:, dimension] = width / (width - 1) * (1 - np.square(shares).sum(0)) / 2
     return result
 

@@ -1,7 +1,9 @@
-"""Points of a sample that share the value of a factor: how a factor is held fixed without drawing further images.
+"""Points of a sample that share the value of a factor:
+how a factor is held fixed without drawing further images.
 
-The points are independent draws, so those that share a value are draws with that factor fixed: a batch of them has the
-distribution that the protocols ask for, and each point is encoded once, however many batches it serves.
+The points are independent draws, so those that share a value are draws with that factor fixed: a
+batch of them has the distribution that the protocols ask for, and each point is encoded once,
+however many batches it serves.
 """
 
 from __future__ import annotations
@@ -35,12 +37,16 @@ class Peers:
         self.values = values[self.order]
         self.eligible = np.flatnonzero(counts[self.values] > 1)  # places in the order
         if not len(self.eligible):
-            raise UserError(f"no two points share a value of the factor {name}: leave it out, or coarsen it")
+            raise UserError(
+                f"no two points share a value of the factor {name}: leave it out, or coarsen it"
+            )
 
     def batches(self, n: int, size: int, rng: np.random.Generator) -> Iterator[Integers]:
-        """``n`` batches ``(m, size or fewer)`` of different points that share a value, several of one width at a time.
+        """``n`` batches ``(m, size or fewer)`` of different points that share a value,
+        several of one width at a time.
 
-        The value is that of a random point. Where fewer than ``size`` points share it, all of them are the batch.
+        The value is that of a random point. Where fewer than ``size`` points share it, all of them
+        are the batch.
         """
         drawn = self.values[self.eligible[rng.integers(len(self.eligible), size=n)]]
         values, counts = np.unique(drawn, return_counts=True)
@@ -49,7 +55,9 @@ class Peers:
             width = min(size, len(members))
             for start in range(0, wanted, CHUNK):
                 count = min(CHUNK, wanted - start)
-                yield np.stack([rng.choice(members, width, replace=False, shuffle=False) for _ in range(count)])
+                yield np.stack(
+                    [rng.choice(members, width, replace=False, shuffle=False) for _ in range(count)]
+                )
 
     def pairs(self, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Integers, Integers]:
         """Pairs of different points that share a value, each of the two of this shape."""

@@ -1,4 +1,6 @@
-"""What disentanglement is measured on: a sample of points, as a model codes them and as they were made."""
+"""What disentanglement is measured on: a sample of points,
+as a model codes them and as they were made.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,15 @@ LEAST = 30  # points below which no metric says anything
 
 @dataclass(frozen=True)
 class Representation:
-    """N points, D dimensions of a code, F factors. A category is one dimension, whatever its number of values.
+    """N points, D dimensions of a code, F factors.
+    A category is one dimension, whatever its number of values.
 
     Attributes:
         values: ``(N, D)``; of a category the index of its likeliest value.
         categorical: ``(D,)``, which dimensions are categories.
         factors: ``(N, F)``, the class of each factor, from 0.
-        kl: ``(D,)``, mean divergence of the posterior from the prior in nats, or ``None`` where there is no posterior.
+        kl: ``(D,)``, mean divergence of the posterior from the prior in nats, or ``None`` where
+            there is no posterior.
         dimensions, names: of the code and of the factors.
     """
 
@@ -45,14 +49,18 @@ class Representation:
         return replace(self, values=self.values[index], factors=self.factors[index])
 
     def varying(self, rows: slice) -> Representation:
-        """The factors that take more than one value among these points; nothing can be said of the others.
+        """The factors that take more than one value among these points;
+        nothing can be said of the others.
 
         Raises:
             UserError: fewer than two do.
         """
         keep = np.array([len(np.unique(column)) > 1 for column in self.factors[rows].T])
         if keep.sum() < 2:
-            raise UserError(f"{keep.sum()} of {len(keep)} factors vary over the points; disentanglement needs two")
+            raise UserError(
+                f"{keep.sum()} of {len(keep)} factors vary over the points; "
+                "disentanglement needs two"
+            )
         names = tuple(name for name, kept in zip(self.names, keep, strict=True) if kept)
         return replace(self, factors=self.factors[:, keep], names=names)
 
@@ -68,10 +76,12 @@ def represent(
     """A representation from plain columns.
 
     Args:
-        codes: ``(N, C)``, posterior means, and a column of probabilities (or of a one-hot vector) per category's value.
+        codes: ``(N, C)``, posterior means, and a column of probabilities (or of a one-hot vector)
+            per category's value.
         factors: ``(N, F)``, any integers.
         kl: ``(C,)`` in nats, over the columns; a category's is the sum of its columns'.
-        groups: ``(C,)``, 0 for a column that is a dimension of its own, else the number of the category it belongs to.
+        groups: ``(C,)``, 0 for a column that is a dimension of its own, else the number of the
+            category it belongs to.
         dimensions: names ``(C,)`` of the columns; a category goes by that of its first.
         names: of the factors ``(F,)``.
 
@@ -79,9 +89,15 @@ def represent(
         UserError: arrays that do not fit each other, codes that are not finite, too few points.
     """
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or not codes.shape[1]:
-        raise UserError(f"codes {codes.shape} and factors {factors.shape} do not fit: (N, D) and (N, F) are needed")
+        raise UserError(
+            f"codes {codes.shape} and factors {factors.shape} do not fit: (N, D) "
+            "and (N, F) are needed"
+        )
     if len(codes) < LEAST:
-        raise UserError(f"{len(codes)} points are too few to measure disentanglement; at least {LEAST} are needed")
+        raise UserError(
+            f"{len(codes)} points are too few to measure disentanglement; "
+            f"at least {LEAST} are needed"
+        )
     if not np.isfinite(codes).all():
         raise UserError("codes are not finite: leave out what the encoder could not code")
     count = codes.shape[1]
@@ -95,7 +111,10 @@ def represent(
         if entries is not None and len(entries) != count:
             raise UserError(f"{what} has {len(entries)} entries for the {count} columns of codes")
     if len(dimensions) != count or len(names) != factors.shape[1]:
-        raise UserError(f"{len(dimensions)} and {len(names)} names for {count} codes and {factors.shape[1]} factors")
+        raise UserError(
+            f"{len(dimensions)} and {len(names)} names for {count} codes and {factors.shape[1]} "
+            "factors"
+        )
     columns: list[NDArray[np.intp]] = []  # of each dimension
     values: list[NDArray[Any]] = []
     categorical: list[bool] = []

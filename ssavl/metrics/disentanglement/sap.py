@@ -1,7 +1,8 @@
-"""Separated attribute predictability (Kumar et al. 2018): how far one dimension predicts a factor better than others.
+"""Separated attribute predictability (Kumar et al. 2018):
+how far one dimension predicts a factor better than others.
 
-A linear support vector machine reads each factor from each dimension alone (C = 0.01, balanced classes, as in
-disentanglement_lib). A category enters by the index of its likeliest value.
+A linear support vector machine reads each factor from each dimension alone (C = 0.01, balanced
+classes, as in disentanglement_lib). A category enters by the index of its likeliest value.
 """
 
 from __future__ import annotations

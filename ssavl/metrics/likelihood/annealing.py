@@ -1,19 +1,22 @@
 r"""Bounds on log p(x) by annealed importance sampling, from below and from above.
 
-Between a start q that can be drawn from - the prior, or an encoder's posterior - and the joint density stands a path
-(Neal 2001)
+Between a start q that can be drawn from - the prior, or an encoder's posterior - and the joint
+density stands a path (Neal 2001)
 
-.. math:: \log \pi_t(u) = (1 - t) \log q(u) + t \, (\log p(x \mid u) + \log p(u)), \qquad 0 = t_0 < \dots < t_T = 1,
+.. math:: \log \pi_t(u) = (1 - t) \log q(u) + t \, (\log p(x \mid u) + \log p(u)),
+          \qquad 0 = t_0 < \dots < t_T = 1,
 
-u in base space, where every prior is N(0, I), and a category beside it. A chain that starts at a draw of q and moves by
-transitions which leave each :math:`\pi_t` as it is has the weight
-:math:`w = \prod_i \pi_{t_i}(u_i) / \pi_{t_{i-1}}(u_i)` with :math:`\mathbb E w = p(x)`: :math:`\log \bar w` bounds
-log p(x) from below. Run backwards from an exact draw of the posterior, :math:`\mathbb E\, w^{-1} = p(x)^{-1}`:
-:math:`-\log \overline{w^{-1}}` bounds it from above (bidirectional Monte Carlo, Grosse et al. 2015). Whoever draws
-u from the prior and then x from p(x | u) holds such a draw: u. Both bounds hold in expectation.
+u in base space, where every prior is N(0, I), and a category beside it. A chain that starts at a
+draw of q and moves by transitions which leave each :math:`\pi_t` as it is has the weight
+:math:`w = \prod_i \pi_{t_i}(u_i) / \pi_{t_{i-1}}(u_i)` with :math:`\mathbb E w = p(x)`:
+:math:`\log \bar w` bounds log p(x) from below. Run backwards from an exact draw of the posterior,
+:math:`\mathbb E\, w^{-1} = p(x)^{-1}`: :math:`-\log \overline{w^{-1}}` bounds it from above
+(bidirectional Monte Carlo, Grosse et al. 2015). Whoever draws u from the prior and then x from
+p(x | u) holds such a draw: u. Both bounds hold in expectation.
 
-Step sizes, one per temperature and image, and the scale of each direction are found by chains of their own, which are
-then thrown away: steps that learn from the chain that they move would break both bounds.
+Step sizes, one per temperature and image, and the scale of each direction are found by chains of
+their own, which are then thrown away: steps that learn from the chain that they move would break
+both bounds.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ from ssavl.objectives.likelihood import Likelihood
 
 Schedule = Literal["sigmoidal", "linear"]
 
-STEEPNESS = 4.0  # of the sigmoid at its ends (Wu et al. 2017): the path moves slowly where it leaves the start
+# of the sigmoid at its ends (Wu et al. 2017): the path moves slowly where it leaves the start
+STEEPNESS = 4.0
 ADAPTATION = 0.2  # of the log step size, per temperature and unit of missed acceptance
 SCOUTS = 4  # chains per image that go ahead to find the scale and the step sizes
 FIRST_STEP = 0.2  # in units of the metric, where the adaptation begins
@@ -50,7 +54,8 @@ class Annealing:
         chains: per image.
         leapfrog: steps of a Hamiltonian transition; 1 is Metropolis-adjusted Langevin.
         schedule: where the temperatures stand.
-        category_every: temperatures between Gibbs updates of the categories, K passes through the generator each.
+        category_every: temperatures between Gibbs updates of the categories, K passes through the
+            generator each.
     """
 
     temperatures: int = 1000
@@ -98,18 +103,23 @@ def annealed(
     start: Posterior | None = None,
     exact: Tensor | None = None,
 ) -> Annealed:
-    """Both bounds on the log-likelihood of a batch of B images; B times ``chains`` are worked on at once.
+    """Both bounds on the log-likelihood of a batch of B images;
+    B times ``chains`` are worked on at once.
 
     Args:
         x: images ``(B, C, H, W)``.
         generator: frozen; gradients flow through it.
-        start: where chains start, an encoder's posterior; blocks that it leaves out, or ``None``, start at the prior.
-        exact: draws ``(B, D)`` of the exact posterior: the latents that made each x, with x drawn from p(x | latents).
+        start: where chains start, an encoder's posterior; blocks that it leaves out, or ``None``,
+            start at the prior.
+        exact: draws ``(B, D)`` of the exact posterior: the latents that made each x, with x drawn
+            from p(x | latents).
 
     Raises:
         UserError: a generator that passes no gradient.
     """
-    scouts, chains = (Bridge(x, generator, likelihood, count, rng, start) for count in (SCOUTS, annealing.chains))
+    scouts, chains = (
+        Bridge(x, generator, likelihood, count, rng, start) for count in (SCOUTS, annealing.chains)
+    )
     found, _ = _scout(scouts, annealing)
     scouts.precision = chains.precision = scouts.curvature(found)
     _, steps = _scout(scouts, annealing)
@@ -118,11 +128,16 @@ def annealed(
     upper = None
     if exact is not None:
         upper = -_log_mean(-_backward(chains, exact, annealing, steps), annealing.chains)
-    return Annealed(_log_mean(log_weights, annealing.chains), upper, _per_image(acceptance, annealing.chains).mean(1))
+    return Annealed(
+        _log_mean(log_weights, annealing.chains),
+        upper,
+        _per_image(acceptance, annealing.chains).mean(1),
+    )
 
 
 def _scout(path: Bridge, annealing: Annealing) -> tuple[Point, Tensor]:
-    """Go ahead: where chains end, and step sizes ``(T, B)`` by temperature (that at the start unused) and image.
+    """Go ahead: where chains end, and step sizes ``(T, B)`` by temperature (that at the start
+    unused) and image.
 
     Each step size follows from the acceptance at the temperature before.
     """
@@ -141,7 +156,9 @@ def _scout(path: Bridge, annealing: Annealing) -> tuple[Point, Tensor]:
 
 
 def _forward(chains: Bridge, annealing: Annealing, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-weights ``(R,)`` of chains from the start to the joint density, and their mean acceptance ``(R,)``."""
+    """Log-weights ``(R,)`` of chains from the start to the joint density,
+    and their mean acceptance ``(R,)``.
+    """
     ladder = annealing.ladder()
     point = chains.begin()
     log_weights = ladder[1] * (point.log_joint - point.log_start).double()
@@ -149,9 +166,13 @@ def _forward(chains: Bridge, annealing: Annealing, steps: Tensor) -> tuple[Tenso
     for index in range(1, len(ladder) - 1):
         if index % annealing.category_every == 0:
             point = categorical(chains, point, ladder[index])
-        point, acceptance = hamiltonian(chains, point, ladder[index], steps[index], annealing.leapfrog)
+        point, acceptance = hamiltonian(
+            chains, point, ladder[index], steps[index], annealing.leapfrog
+        )
         total += acceptance
-        log_weights += (ladder[index + 1] - ladder[index]) * (point.log_joint - point.log_start).double()
+        log_weights += (ladder[index + 1] - ladder[index]) * (
+            point.log_joint - point.log_start
+        ).double()
     return log_weights, total / max(1, len(ladder) - 2)
 
 
@@ -164,7 +185,9 @@ def _backward(chains: Bridge, exact: Tensor, annealing: Annealing, steps: Tensor
     point = chains.at(exact)
     log_weights = torch.zeros(len(chains.x), dtype=torch.float64, device=chains.x.device)
     for index in range(len(ladder) - 2, 0, -1):
-        log_weights += (ladder[index + 1] - ladder[index]) * (point.log_joint - point.log_start).double()
+        log_weights += (ladder[index + 1] - ladder[index]) * (
+            point.log_joint - point.log_start
+        ).double()
         point, _ = hamiltonian(chains, point, ladder[index], steps[index], annealing.leapfrog)
         if index % annealing.category_every == 0:
             point = categorical(chains, point, ladder[index])

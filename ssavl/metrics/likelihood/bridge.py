@@ -1,4 +1,6 @@
-"""The path of densities between a start and the joint density of an image and its latents, and points on it."""
+"""The path of densities between a start and the joint density of an image and its latents,
+and points on it.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Point:
         return (1 - t) * self.start_slope + t * self.joint_slope
 
     def replaced(self, where: Tensor, other: Point) -> Point:
-        """The other's points in the chains ``(R,)`` where it says so; categories are alike in both."""
+        """The other's points in the chains ``(R,)`` where it says so;
+        categories are alike in both.
+        """
         rows = where[:, None]
         return Point(
             torch.where(rows, other.u, self.u),
@@ -59,12 +63,14 @@ class Point:
 
 
 class Bridge:
-    """The densities for a batch of B images with ``chains`` chains each, R = B * chains, those of one image in a row.
+    """The densities for a batch of B images with ``chains`` chains each, R = B * chains,
+    those of one image in a row.
 
     Args:
         x: images ``(B, C, H, W)``.
         generator: frozen; gradients flow through it.
-        start: where chains start, ``B`` rows; blocks that it leaves out, or ``None``, start at the prior.
+        start: where chains start, ``B`` rows; blocks that it leaves out, or ``None``, start at the
+            prior.
         rng: draws of the start and of every transition.
     """
 
@@ -106,17 +112,22 @@ class Bridge:
         self.precision = torch.eye(size, device=x.device).expand(len(x), -1, -1)
 
     def metric(self, t: float) -> Tensor:
-        """``(B, n, n)``: C with C C^T the covariance at the temperature t, were start and joint Gaussian."""
-        start = torch.diag_embed(1 / self.start.variance[:: self.chains])  # precisions mix as log-densities do
+        """``(B, n, n)``: C with C C^T the covariance at the temperature t,
+        were start and joint Gaussian.
+        """
+        # precisions mix as log-densities do
+        start = torch.diag_embed(1 / self.start.variance[:: self.chains])
         factor = torch.linalg.cholesky((1 - t) * start + t * self.precision)
         identity = torch.eye(factor.shape[1], device=factor.device).expand_as(factor)
         return torch.linalg.solve_triangular(factor.mT, identity, upper=True)
 
     @torch.no_grad()
     def curvature(self, point: Point) -> Tensor:
-        """Precision ``(B, n, n)`` of the joint density to second order, Gauss and Newton's, averaged over chains.
+        """Precision ``(B, n, n)`` of the joint density to second order,
+        Gauss and Newton's, averaged over chains.
 
-        The Jacobian comes from finite differences: any network has those, and only the efficiency hangs on them.
+        The Jacobian comes from finite differences: any network has those, and only the efficiency
+        hangs on them.
         """
         x_hat = self.generator(self._latents(point.u, point.categories))
         root = self.likelihood.curvature(x_hat).flatten(1).sqrt()
@@ -124,7 +135,9 @@ class Bridge:
         for dimension in range(point.u.shape[1]):
             moved = point.u.clone()
             moved[:, dimension] += DIFFERENCE
-            columns.append((self.generator(self._latents(moved, point.categories)) - x_hat).flatten(1) * root)
+            columns.append(
+                (self.generator(self._latents(moved, point.categories)) - x_hat).flatten(1) * root
+            )
         jacobian = torch.stack(columns, 2) / DIFFERENCE  # (R, pixels, n)
         products = (jacobian.mT @ jacobian).unflatten(0, (-1, self.chains)).mean(1)
         return products + torch.eye(point.u.shape[1], device=products.device)
@@ -140,9 +153,13 @@ class Bridge:
 
     def at(self, latents: Tensor) -> Point:
         """Every chain at the latents ``(B, D)`` of its image."""
-        parts = self.space.split(self.space.to_base(latents).repeat_interleave(len(self.x) // len(latents), 0))
+        parts = self.space.split(
+            self.space.to_base(latents).repeat_interleave(len(self.x) // len(latents), 0)
+        )
         u = torch.cat([parts[block.name] for block in self.continuous], 1)
-        return self.point(u, {block.name: parts[block.name].argmax(1) for block in self.categorical})
+        return self.point(
+            u, {block.name: parts[block.name].argmax(1) for block in self.categorical}
+        )
 
     def point(self, u: Tensor, categories: Mapping[str, Tensor]) -> Point:
         """A place with densities and gradients.
@@ -162,12 +179,16 @@ class Bridge:
             log_start = self.log_start(u, categories)
             (joint_slope,) = torch.autograd.grad(log_joint.sum(), u)
             (start_slope,) = torch.autograd.grad(log_start.sum(), u)
-        return Point(u.detach(), categories, log_start.detach(), log_joint.detach(), start_slope, joint_slope)
+        return Point(
+            u.detach(), categories, log_start.detach(), log_joint.detach(), start_slope, joint_slope
+        )
 
     @torch.no_grad()
     def log_joint(self, u: Tensor, categories: Mapping[str, Tensor]) -> Tensor:
         """log p(x, u, categories), ``(R,)``, in one pass without gradients."""
-        return self.likelihood(self.x, self.generator(self._latents(u, categories))) + self._log_prior(u)
+        return self.likelihood(
+            self.x, self.generator(self._latents(u, categories))
+        ) + self._log_prior(u)
 
     def log_start(self, u: Tensor, categories: Mapping[str, Tensor]) -> Tensor:
         """log q(u, categories), ``(R,)``."""
@@ -182,7 +203,12 @@ class Bridge:
 
     def _latents(self, u: Tensor, categories: Mapping[str, Tensor]) -> Tensor:
         sizes = [block.dim for block in self.continuous]
-        parts = {b.name: b.from_base(part) for b, part in zip(self.continuous, u.split(sizes, 1), strict=True)}
+        parts = {
+            b.name: b.from_base(part)
+            for b, part in zip(self.continuous, u.split(sizes, 1), strict=True)
+        }
         for block in self.categorical:
-            parts[block.name] = torch.nn.functional.one_hot(categories[block.name], block.dim).to(u.dtype)
+            parts[block.name] = torch.nn.functional.one_hot(categories[block.name], block.dim).to(
+                u.dtype
+            )
         return self.space.join(parts)

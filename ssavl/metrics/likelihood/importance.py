@@ -1,10 +1,12 @@
 r"""The importance-weighted bound on the log-likelihood (Burda et al. 2016).
 
-.. math:: \log p(x) \ge \mathbb E \log \frac 1 k \sum_{i=1}^k \frac{p(x \mid u_i) \, p(u_i)}{q(u_i \mid x)},
+.. math:: \log p(x) \ge \mathbb E \log
+          \frac 1 k \sum_{i=1}^k \frac{p(x \mid u_i) \, p(u_i)}{q(u_i \mid x)},
           \qquad u_i \sim q,
 
-u in base space, where prior and posterior are Gaussian, so that no Jacobian is needed. k = 1 is surrogate 1 with its
-divergences drawn instead of in closed form; the bound rises with k and reaches log p(x) as k grows.
+u in base space, where prior and posterior are Gaussian, so that no Jacobian is needed. k = 1 is
+surrogate 1 with its divergences drawn instead of in closed form; the bound rises with k and reaches
+log p(x) as k grows.
 """
 
 from __future__ import annotations
@@ -30,10 +32,11 @@ def importance_weighted(
     rows: int,
     rng: torch.Generator,
 ) -> dict[int, Tensor]:
-    """The bound in nats for each k, ``(B,)``, all from the same max(ks) draws of the posterior per image.
+    """The bound in nats for each k, ``(B,)``, all from the same max(ks) draws of the posterior per
+    image.
 
-    For a smaller k it is the mean over as many disjoint groups of k draws as there are, so where each k divides the
-    next the bounds never fall, whatever the draws.
+    For a smaller k it is the mean over as many disjoint groups of k draws as there are, so where
+    each k divides the next the bounds never fall, whatever the draws.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
@@ -49,8 +52,12 @@ def importance_weighted(
     while left:
         count = min(left, max(1, rows // len(x)))
         left -= count
-        drawn = {name: q.sample(torch.Size([count])) for name, q in posterior.blocks.items()}  # (count, B, dim) each
-        log_ratios = [prior.blocks[name].log_prob(u) - posterior.blocks[name].log_prob(u) for name, u in drawn.items()]
+        # (count, B, dim) each
+        drawn = {name: q.sample(torch.Size([count])) for name, q in posterior.blocks.items()}
+        log_ratios = [
+            prior.blocks[name].log_prob(u) - posterior.blocks[name].log_prob(u)
+            for name, u in drawn.items()
+        ]
         given = space.split(space.to_base(space.sample(count * len(x), rng)))
         base = space.join({**given, **{name: u.flatten(0, 1) for name, u in drawn.items()}})
         x_hat = generator(space.from_base(base))
@@ -62,7 +69,9 @@ def importance_weighted(
 
 
 class _Groups:
-    """The mean over groups of k consecutive log-weights of their log-mean-exp, one open group in memory."""
+    """The mean over groups of k consecutive log-weights of their log-mean-exp,
+    one open group in memory.
+    """
 
     def __init__(self, k: int) -> None:
         self.k = k

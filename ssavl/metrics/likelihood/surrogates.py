@@ -1,4 +1,6 @@
-"""Surrogates of the log-likelihood of an image under a generator (Eqs. 13, 16, 18; Table 4, Figs. 9c and 18)."""
+"""Surrogates of the log-likelihood of an image under a generator (Eqs. 13, 16, 18; Table 4,
+Figs. 9c and 18).
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,9 @@ def surrogates(
 ) -> dict[str, Tensor]:
     """The three bounds and their divergences in nats, ``(B,)`` each, always at beta = 1.
 
-    The first term of each is a mean over ``samples`` draws of the posterior (categories one-hot), the divergences are
-    closed-form. A surrogate that needs a block which is not inferred, or which the space has not, is left out; so is
-    its ``kl_<block>``.
+    The first term of each is a mean over ``samples`` draws of the posterior (categories one-hot),
+    the divergences are closed-form. A surrogate that needs a block which is not inferred, or which
+    the space has not, is left out; so is its ``kl_<block>``.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
@@ -58,7 +60,8 @@ def surrogates(
 def learned_sigma(squared_errors: Tensor, pixels: int) -> float:
     r"""The deviation of the ``gaussian`` likelihood at which the mean of surrogate 1 is highest.
 
-    No divergence depends on it, so :math:`\sigma^2` is the mean squared error of a pixel under the posterior.
+    No divergence depends on it, so :math:`\sigma^2` is the mean squared error of a pixel under the
+    posterior.
 
     Args:
         squared_errors: summed over the image, any shape, one per image and draw of the posterior.

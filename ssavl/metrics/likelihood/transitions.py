@@ -1,8 +1,9 @@
 r"""Transitions that leave a density of an annealed path as it is.
 
-``hamiltonian`` moves what is continuous (Neal 2011), in units of the path's metric; with one leapfrog step it is the
-Metropolis-adjusted Langevin algorithm. ``categorical`` draws each category from its exact conditional given the rest
-(Gibbs), which takes a pass through the generator for each of the K values.
+``hamiltonian`` moves what is continuous (Neal 2011), in units of the path's metric; with one
+leapfrog step it is the Metropolis-adjusted Langevin algorithm. ``categorical`` draws each category
+from its exact conditional given the rest (Gibbs), which takes a pass through the generator for each
+of the K values.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from torch import Tensor
 
 from ssavl.metrics.likelihood.bridge import Bridge, Point
 
-JITTER = 0.2  # share by which a step size varies at random: equal steps can come back to where they started
+# share by which a step size varies at random: equal steps can come back to where they started
+JITTER = 0.2
 
 
-def hamiltonian(path: Bridge, point: Point, t: float, step: Tensor, leapfrog: int) -> tuple[Point, Tensor]:
+def hamiltonian(
+    path: Bridge, point: Point, t: float, step: Tensor, leapfrog: int
+) -> tuple[Point, Tensor]:
     """Propose along ``leapfrog`` steps, accept or stay.
 
     Args:
@@ -56,7 +60,9 @@ def categorical(path: Bridge, point: Point, t: float) -> Point:
         columns = []
         for value in range(block.dim):
             tried = {**categories, block.name: torch.full_like(categories[block.name], value)}
-            log_density = (1 - t) * path.log_start(point.u, tried) + t * path.log_joint(point.u, tried)
+            log_density = (1 - t) * path.log_start(point.u, tried) + t * path.log_joint(
+                point.u, tried
+            )
             columns.append(log_density)
         conditional = torch.stack(columns, 1).softmax(1)
         categories[block.name] = torch.multinomial(conditional, 1, generator=path.rng)[:, 0]
