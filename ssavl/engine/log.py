@@ -5,55 +5,62 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ssavl.errors import UserError
+from ssavl.storage.files import write_bytes
+
+LOG = "log.csv"  # of the last act, whose columns are a training's result
 
 
 class Log:
-    """Rows appended to a CSV file whose columns the first row sets.
+    """Rows of a CSV file, which grows with every row.
 
-    A resumed run cuts the file back to the length that its state remembers, so no row stands twice.
-    Rows hold no wall-clock time: equal runs write equal bytes.
+    The run's state has them too: a resumed run writes the file anew, so no row stands twice and
+    none is missing. Rows hold no wall-clock time: equal runs write equal bytes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.columns: list[str] | None = None
+        self.columns: list[str] = []
+        self.rows: list[dict[str, str]] = []
 
     def append(self, row: Mapping[str, float]) -> None:
-        """Add a row; a column that a later row lacks stays empty,
-        one that the first lacked is an error.
+        """Add a row.
+
+        A column that a later row lacks stays empty in it; one that the rows before lacked, of a
+        phase that sets in late, is added to them.
         """
+        new = [column for column in row if column not in self.columns]
+        self.columns += new
+        self.rows.append({column: _cell(value) for column, value in row.items()})
+        if new:
+            write_bytes(self.path, self._text(self.rows, header=True).encode())
+        else:
+            with self.path.open("a") as file:
+                file.write(self._text(self.rows[-1:], header=False))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Columns and rows."""
+        return {"columns": self.columns, "rows": self.rows}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them, and write the file."""
+        self.columns, self.rows = list(state["columns"]), list(state["rows"])
+        if self.rows:
+            write_bytes(self.path, self._text(self.rows, header=True).encode())
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def _text(self, rows: Sequence[Mapping[str, str]], *, header: bool) -> str:
         text = io.StringIO()
-        if self.columns is None:
-            self.columns = list(row)
-            csv.writer(text, lineterminator="\n").writerow(self.columns)
         writer = csv.DictWriter(text, self.columns, restval="", lineterminator="\n")
-        writer.writerow({column: _cell(value) for column, value in row.items()})
-        with self.path.open("a") as file:
-            file.write(text.getvalue())
-
-    def state_dict(self) -> dict[str, object]:
-        """Columns and the file's length in bytes."""
-        size = self.path.stat().st_size if self.path.exists() else 0
-        return {"columns": self.columns, "size": size}
-
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Cut the file back to that length. Raises ``UserError`` when rows are missing."""
-        size = state["size"]
-        assert isinstance(size, int)
-        if (self.path.stat().st_size if self.path.exists() else 0) < size:
-            raise UserError(
-                f"{self.path} lost rows since the run was saved: delete its folder to start over"
-            )
-        if self.path.exists():
-            with self.path.open("r+b") as file:
-                file.truncate(size)
-        columns = state["columns"]
-        assert columns is None or isinstance(columns, list)
-        self.columns = columns
+        if header:
+            writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
 
 
 def _cell(value: float) -> str:

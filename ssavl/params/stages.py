@@ -24,6 +24,7 @@ from ssavl.params.shared import (
     InvarianceParams,
     LikelihoodParams,
     Momenta,
+    OptimisationParams,
     Objective,
     OpeningParams,
     OptimisationParams,

@@ -1,0 +1,41 @@
+"""Acts: what a training consists of, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ssavl.engine.optimiser import Optimiser
+from ssavl.engine.phase import Phase
+from ssavl.params.shared import OptimisationParams
+
+
+@dataclass(frozen=True)
+class Act:
+    """A part of a training with phases of its own: pretraining, then the game itself.
+
+    Optimisers begin anew with each act.
+
+    Attributes:
+        name: in messages and in the names of logs.
+        phases: in their order within an iteration.
+        optimisation: how long and how fast.
+        enter: called once before the first iteration, without gradients: k-means, centres, a new
+            component. What it finds goes into buffers, since a resumed run does not call it again.
+        tick: called with the iteration's number before its phases, without gradients: what time
+            alone decides, such as how far a code is open.
+        optimisers: by name, a module's or one that a phase names; by default Adam with the act's
+            learning rate and betas.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    optimisation: OptimisationParams
+    enter: Callable[[], None] | None = None
+    tick: Callable[[int], None] | None = None
+    optimisers: Mapping[str, Optimiser] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> set[str]:
+        """Names of the modules that its phases update."""
+        return {name for phase in self.phases for name in phase.modules}

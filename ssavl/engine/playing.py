@@ -1,0 +1,100 @@
+"""An act in progress: its optimisers, its log, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.engine.act import Act
+from ssavl.engine.log import Log
+from ssavl.engine.optimiser import Optimiser
+from ssavl.engine.schedule import learning_rate
+
+
+class Playing:
+    """An act in progress, not entered yet.
+
+    Args:
+        act: which.
+        modules: of the run, by name.
+        device: that they are on.
+        log: the file for its rows.
+    """
+
+    def __init__(
+        self, act: Act, modules: Mapping[str, nn.Module], device: torch.device, log: Path
+    ) -> None:
+        self.act, self.log = act, Log(log)
+        self.log.path.unlink(missing_ok=True)  # of a run without a state to continue from
+        self.step, self.entered = 0, False
+        needed = {name: own for phase in act.phases for name, own in phase.optimisers.items()}
+        self.optimisers = {
+            name: self._settings(name).build(
+                [modules[module] for module in needed[name]], act.optimisation, device
+            )
+            for name in sorted(needed)
+        }
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def _settings(self, name: str) -> Optimiser:
+        return self.act.optimisers.get(name, Optimiser())
+
+    @property
+    def done(self) -> bool:
+        """Whether no iteration is left."""
+        return self.step >= self.act.optimisation.iterations
+
+    @property
+    def where(self) -> str:
+        """How far it is, in words."""
+        return f"iteration {self.step} of {self.act.optimisation.iterations}"
+
+    @property
+    def row_due(self) -> bool:
+        """Whether a logging interval ends with the last iteration."""
+        return self.step % self.act.optimisation.log_every == 0 or self.done
+
+    def set_rates(self) -> None:
+        """Give every optimiser the learning rate of the iteration that comes."""
+        rate = learning_rate(self.act.optimisation, self.step)
+        for name, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = rate * self._settings(name).rate
+
+    def note(self, phase: str, means: Mapping[str, Tensor]) -> None:
+        """Remember the terms of an update for the log."""
+        for name, value in means.items():
+            key = f"{phase}/{name}"
+            self._sums[key] = self._sums.get(key, torch.zeros_like(value)) + value.detach()
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def take_row(self) -> dict[str, float]:
+        """Means of the terms since the last row."""
+        row: dict[str, float] = {"step": self.step}
+        row |= {key: value.item() / self._counts[key] for key, value in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return row
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain data."""
+        return {
+            "step": self.step,
+            "entered": self.entered,
+            "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
+            "log": self.log.state_dict(),
+            "sums": self._sums,
+            "counts": self._counts,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Be where :meth:`state_dict` was taken."""
+        self.step, self.entered = state["step"], state["entered"]
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.log.load_state_dict(state["log"])
+        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
