@@ -159,7 +159,7 @@ def score(use: Use, images: tuple[Path, ...], out: Path, samples: int) -> None:
     from ssavl.uses.score import score as run
 
     named = use.shared.load().likelihood
-    likelihood = Likelihood(named.name, named.sigma)
+    likelihood = Likelihood.of(named)
     result = run(use.model(), images, out, samples, likelihood, use.batch_size)
     bounds = f"ll {result['ll']:.4g} ({result['ll_of_generated']:.4g} of generated images)"
     rank = f"mean rank {result['rank']:.3g}"

@@ -11,13 +11,14 @@ import click
 from ssavl.cli.evaluate import evaluate
 from ssavl.cli.generator import decode, inspect, sample
 from ssavl.cli.images import encode, export, interpolate, invert, reconstruct, score
+from ssavl.cli.methods import methods
 from ssavl.cli.pipeline import (
     fit_encoders,
     prepare_data,
     retrain_r,
+    train,
     train_extractor,
     train_gan,
-    train_vae,
 )
 from ssavl.cli.render import render, render_figures
 from ssavl.cli.results import compare, metrics
@@ -72,11 +73,11 @@ def main() -> None:
 
 
 PIPELINE = (prepare_data, train_gan, fit_encoders, retrain_r, evaluate, render_figures)
-BASELINES = (train_vae,)
+METHODS = (train, methods)
 JUDGES = (train_extractor,)
 GENERATOR = (inspect, sample, decode)
 IMAGES = (encode, reconstruct, invert, interpolate, score, export)
 RESULTS = (render, metrics, compare)
 
-for command in (*PIPELINE, *BASELINES, *JUDGES, *GENERATOR, *IMAGES, *RESULTS):
+for command in (*PIPELINE, *METHODS, *JUDGES, *GENERATOR, *IMAGES, *RESULTS):
     main.add_command(command)

@@ -15,7 +15,7 @@ from ssavl.cli.parameter import Command, overrides, parameter
 
 if TYPE_CHECKING:
     from ssavl.params.stages import Params
-    from ssavl.runs.fitting import ReadImages
+    from ssavl.runs.watch import ReadImages
     from ssavl.runs.workspace import Options
 
 PATH = click.Path(path_type=Path)

@@ -87,10 +87,11 @@ def train_gan(shared: Common, data: Path, out: Path) -> None:
     5, 21-24).
     """
     params = shared.load()
-    settings = {"seed": params.seed, **params.train_gan.model_dump(mode="json")}
+    sizes = params.model_dump(mode="json", include={"seed", "latents", "networks"})
+    settings = {**sizes, **params.train_gan.model_dump(mode="json")}
     if shared.stops_here("train-gan", settings, {"data": data, "out": out}):
         return
-    from ssavl.stages.train_gan import train_gan as stage
+    from ssavl.stages.train import train_gan as stage
 
     result = stage(params, data, out, shared.options())
     size = f"{result['parameters']:,} parameters, {result['iterations']} iterations"
@@ -185,27 +186,27 @@ def retrain_r(
     shared.report(result, f"{result['encoders']}: {fitted}")
 
 
-@click.command("train-vae")
+@click.command("train")
+@parameter("train.method", "vae", str, "Method to train, by its name in `ssavl methods`.")
 @data_option
-@out_option("data/vae")
-@iterations_option("train-vae", 20000)
+@out_option("data/model")
+@iterations_option("train", 20000)
 @common(trains=True)
-def train_vae(shared: Common, data: Path, out: Path) -> None:
-    """Train a VAE of the same architecture on real images, to compare with.
+def train(shared: Common, data: Path, out: Path) -> None:
+    """Train any method on real images, in the networks of one size: to compare with.
 
-    Networks and latent space are those of train-gan. It leaves a generator and its encoders in one
-    folder.
+    What a method reads of its own stands under `methods.NAME` of the parameters; `ssavl methods
+    NAME` lists it.
     """
     params = shared.load()
-    vae = params.train_vae.model_dump(mode="json")
-    settings = {"seed": params.seed, "beta": params.beta, **vae}
-    if shared.stops_here("train-vae", settings, {"data": data, "out": out}):
+    own = params.methods.get(params.train.method, {})
+    settings = {"seed": params.seed, "beta": params.beta, **params.train.model_dump(mode="json")}
+    if shared.stops_here("train", {**settings, "own": own}, {"data": data, "out": out}):
         return
-    from ssavl.stages.train_vae import train_vae as stage
+    from ssavl.stages.train import train as stage
 
     result = stage(params, data, out, shared.options())
-    fitted = f"{result['model']}, {result['iterations']} iterations"
-    shared.report(result, f"{result['encoders']}: {fitted}")
+    shared.report(result, f"{out}: {params.train.method}, {result['iterations']} iterations")
 
 
 @click.command("train-extractor")

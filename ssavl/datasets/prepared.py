@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from tqdm import tqdm
 
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
+from ssavl.images.draws import Draws
 from ssavl.storage.files import atomic, read_json, sha256, write_bytes, write_json
 
 Split = Literal["train", "validation", "test"]
@@ -108,15 +110,19 @@ class Prepared:
             start += count
         raise UserError(f"the data have no split '{split}', only {', '.join(counts)}")
 
-    def draw(self, split: Split, n: int, rng: torch.Generator) -> Tensor:
-        """``n`` images, float ``(n, C, H, W)`` in [0, 1] on the generator's device.
-
-        Drawn with replacement by the run's own generator, so that a resumed run needs no position
-        of a sampler.
-        """
-        span = self.span(split)
-        index = torch.randint(span.start, span.stop, (n,), generator=rng, device=rng.device)
-        return _floats(self.images[index.cpu().numpy()]).to(rng.device)
+    def draws(self, split: Split, rng: torch.Generator) -> Draws:
+        """The split as methods see it. Raises ``UserError`` when it is empty."""
+        labels = None
+        if self.labels is not None:
+            labels = torch.tensor(self.labels_of(split), device=rng.device)
+        return Draws(
+            self.image_shape,
+            len(self.span(split)),
+            partial(self.take, split),
+            partial(self.batches, split),
+            rng,
+            labels,
+        )
 
     def take(self, split: Split, index: Tensor) -> Tensor:
         """The images at these positions of a split,

@@ -23,7 +23,8 @@ from ssavl.metrics.disentanglement.all import disentanglement
 from ssavl.metrics.disentanglement.factor_vae import KL_POINTS
 from ssavl.metrics.disentanglement.representation import Representation, represent
 from ssavl.model import Model, load
-from ssavl.params.stages import EvaluateDisentanglementParams, Params
+from ssavl.params.evaluate import EvaluateDisentanglementParams
+from ssavl.params.stages import Params
 from ssavl.runs.results import DISENTANGLEMENT
 from ssavl.storage.files import locked, write_json
 

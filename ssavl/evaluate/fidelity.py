@@ -28,7 +28,8 @@ from ssavl.metrics.fidelity import (
 )
 from ssavl.models.bundle import require_same_shape
 from ssavl.models.extractor import FILE, load_extractor
-from ssavl.params.stages import EvaluateFidelityParams, Params
+from ssavl.params.evaluate import EvaluateFidelityParams
+from ssavl.params.stages import Params
 from ssavl.runs.results import FIDELITY
 from ssavl.runs.workspace import Options
 from ssavl.storage.files import locked, write_json

@@ -32,7 +32,8 @@ from ssavl.metrics.reconstruction import squared_error
 from ssavl.models.bundle import load_models, require_same_shape
 from ssavl.models.inference import InferenceModel
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
-from ssavl.params.stages import EvaluateLikelihoodParams, Params
+from ssavl.params.evaluate import EvaluateLikelihoodParams
+from ssavl.params.stages import Params
 from ssavl.runs.probe import OFFSET
 from ssavl.runs.results import LIKELIHOOD
 from ssavl.runs.workspace import Options, seed_everything
@@ -75,7 +76,7 @@ def evaluate_likelihood(
             "--temperatures 0"
         )
     models = load_models(encoders, generator, compute)
-    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
+    likelihood = Likelihood.of(params.likelihood)
     # Two streams of random numbers: draws of the posterior must know nothing of the latents that
     # made an image.
     seed_everything(params.seed, compute)
@@ -255,9 +256,8 @@ def _sigma(
         if settings.sigma_from == "generated":
             x = generator(space.sample(settings.rows, rng))
         else:
-            x = prepared.draw(cast("Split", settings.sigma_from), settings.rows, rng).to(
-                compute.device
-            )
+            draws = prepared.draws(cast("Split", settings.sigma_from), rng)
+            x = draws.real(settings.rows).to(compute.device)
         x_hat = generator(model.complete(model.posterior(x).sample(), space, rng))
         errors.append(squared_error(x, x_hat))
     return learned_sigma(torch.cat(errors), math.prod(generator.image_shape))

@@ -19,7 +19,8 @@ from ssavl.metrics.similarity import WINDOW, psnr, ssim
 from ssavl.models.bundle import load_models, require_same_shape
 from ssavl.models.inference import InferenceModel
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
-from ssavl.params.stages import EvaluateParams, Params
+from ssavl.params.evaluate import EvaluateParams
+from ssavl.params.stages import Params
 from ssavl.runs.calibrate import calibrate
 from ssavl.runs.probe import OFFSET
 from ssavl.runs.results import BASELINES, CALIBRATION, CONFUSION, METRICS
@@ -104,7 +105,7 @@ def _measure(
     compute: Compute,
 ) -> tuple[dict[str, float], list[list[int]] | None]:
     settings = params.evaluate
-    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
+    likelihood = Likelihood.of(params.likelihood)
     seed_everything(params.seed, compute)  # of posterior draws; the prior's must not repeat them
     rng = compute.generator(params.seed + OFFSET)
     errors, noise_ratios, similarities, terms, categories = [], [], [], [], []

@@ -1,55 +1,53 @@
-"""A classifier of real images, trained with their labels:
-it judges images, and trains or selects nothing of ours.
+"""The extractor: a classifier of real images, trained with their labels.
+
+It judges images, and trains or selects nothing of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
+from ssavl.engine.act import Act
 from ssavl.engine.phase import Phase
+from ssavl.images.draws import Draws
+from ssavl.methods.method import Leaves, Method
+from ssavl.methods.shared import Terms
 from ssavl.networks.classifier import Classifier
-from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.invariances import Invariances
 from ssavl.params.stages import TrainExtractorParams
 
-DrawLabelled = Callable[[int], tuple[Tensor, Tensor]]  # n -> n real images and their classes (n,)
 
+def build(params: TrainExtractorParams, data: Draws, classes: int, rng: torch.Generator) -> Method:
+    """An untrained classifier, and the one phase that trains it.
 
-def build_classifier(
-    params: TrainExtractorParams, image_shape: ImageShape, classes: int
-) -> Classifier:
-    """An untrained classifier.
+    Args:
+        classes: how many there are.
+        rng: draws transformations.
 
     Raises:
         ValueError: an image size that no network here can read.
     """
-    return Classifier(Trunk(image_shape, params.width, params.features), classes)
+    network = Classifier(Trunk(data.image_shape, params.width, params.features), classes)
+    invariances = Invariances.of(params.invariances)
+    terms = partial(classifier_terms, network, invariances, data, params.batch_size, rng)
+    phase = Phase("classifier", ("classifier",), terms)
+    return Method({"classifier": network}, (Act("classifier", (phase,), params),), Leaves())
 
 
-def classifier_phases(
+def classifier_terms(
     classifier: Classifier,
-    params: TrainExtractorParams,
-    labelled: DrawLabelled,
+    invariances: Invariances,
+    data: Draws,
+    batch_size: int,
     rng: torch.Generator,
-) -> list[Phase]:
-    """The one phase, over the module ``classifier``:
-    cross-entropy in nats on randomly transformed images.
-
-    Args:
-        labelled: draws real images ``(n, C, H, W)`` in [0, 1] with their classes.
-        rng: draws transformations.
-    """
-    invariances = Invariances(**params.invariances.model_dump())
-
-    def loss(update: int) -> Mapping[str, Tensor]:
-        x, labels = labelled(params.batch_size)
-        logits = classifier(invariances(x, rng))
-        correct = (logits.argmax(-1) == labels).float()
-        return {"loss": F.cross_entropy(logits, labels, reduction="none"), "accuracy": correct}
-
-    return [Phase("classifier", ("classifier",), loss)]
+    update: int,
+) -> Terms:
+    """Cross-entropy in nats on randomly transformed images, and the share of right answers."""
+    x, labels = data.labelled(batch_size)
+    logits = classifier(invariances(x, rng))
+    correct = (logits.argmax(-1) == labels).float()
+    return {"loss": F.cross_entropy(logits, labels, reduction="none"), "accuracy": correct}

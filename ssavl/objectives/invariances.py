@@ -9,11 +9,13 @@ survive. Every one is differentiable in the image.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ssavl.params.shared import InvarianceParams
 
 _WARP_GRID = (4, 4)
 _DARKEST = 1e-3  # of 1: below, a power has no useful gradient
@@ -45,6 +47,11 @@ class Invariances:
     contrast: float = 0.0
     gamma: float = 0.0
     noise: float = 0.0
+
+    @classmethod
+    def of(cls, params: InvarianceParams) -> Invariances:
+        """Those that the parameters name."""
+        return cls(**{field.name: getattr(params, field.name) for field in fields(cls)})
 
     def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """Images ``(B, C, H, W)`` in [0, 1], each transformed by its own draw;

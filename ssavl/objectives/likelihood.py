@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
+from ssavl.params.shared import LikelihoodParams
+
 LikelihoodName = Literal["paper", "gaussian", "bernoulli"]
 
 # of a pixel's variance: below it the Fisher information of a Bernoulli pixel grows without bound
@@ -33,6 +35,11 @@ class Likelihood:
 
     name: LikelihoodName = "paper"
     sigma: float = 0.1
+
+    @classmethod
+    def of(cls, params: LikelihoodParams) -> Likelihood:
+        """That which the parameters name."""
+        return cls(params.name, params.sigma)
 
     def __call__(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """Nats per sample, shape ``(B,)``, summed over channels and pixels; images in [0, 1]."""

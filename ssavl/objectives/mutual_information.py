@@ -32,17 +32,3 @@ def code_nll(
         name: -(term * shares[name] if name in shares else term).sum(-1)
         for name, term in terms.items()
     }
-
-
-def ramp(step: int, start: int, length: int) -> float:
-    """Warm-up weight at ``step``: 0 before ``start``, then linear to 1 over ``length`` steps."""
-    if step < start:
-        return 0.0
-    return min(1.0, (step - start + 1) / length) if length > 0 else 1.0
-
-
-def openings(step: int, count: int, start: int, every: int, length: int) -> list[float]:
-    """Shares in [0, 1] of ``count`` dimensions that open one after another,
-    the k-th by a ramp from start + k every.
-    """
-    return [ramp(step, start + k * every, length) for k in range(count)]

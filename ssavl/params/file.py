@@ -13,6 +13,19 @@ from ssavl.errors import UserError
 from ssavl.params.section import one_line
 from ssavl.params.stages import Params
 
+MOVED = {
+    "train-gan.noise_dim": "latents.noise",
+    "train-gan.code_dim": "latents.code",
+    "train-gan.code_prior": "latents.code_prior",
+    "train-gan.categories": "latents.categories",
+    "train-gan.width": "networks.generator.width",
+    "train-gan.hidden": "networks.generator.hidden",
+    "train-gan.block_gain": "networks.generator.block_gain",
+    "train-gan.critic": "networks.critic",
+    "train-gan.encoder": "networks.encoder",
+    "train-vae": "train",
+}
+
 
 def load_params(
     path: Path | None, overrides: Iterable[str] = (), flags: Mapping[str, Any] | None = None
@@ -57,6 +70,9 @@ def load_params(
     for key, value in (flags or {}).items():
         if value is not None:
             _assign(values, key, value)
+    for old, new in MOVED.items():
+        if _holds(values, old):
+            raise UserError(f"{origin}: {old} is called {new} now")
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -71,3 +87,11 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
             raise UserError(f"{dotted}: '{section}' is a parameter, not a section")
         values = inner
     values[name] = value
+
+
+def _holds(values: Any, dotted: str) -> bool:
+    for name in dotted.split("."):
+        if not isinstance(values, dict) or name not in values:
+            return False
+        values = values[name]
+    return True

@@ -45,20 +45,6 @@ class WarmupParams(Section):
     length: Annotated[int, Field(ge=0)] = 0
 
 
-class OpeningParams(Section):
-    """When each dimension of a code opens: the first at ``start``,
-    then one ``every`` so many iterations, each slowly.
-
-    All zero is the paper to the letter: every dimension is open from the first iteration on.
-    """
-
-    start: Annotated[int, Field(ge=0)] = 0
-    every: Annotated[int, Field(ge=0)] = 0
-    length: Annotated[int, Field(ge=0)] = Field(
-        0, description="iterations in which a dimension opens"
-    )
-
-
 class InvarianceParams(Section):
     """How far random transformations of images go (``ssavl.objectives.invariances``); 0 is off."""
 
@@ -73,27 +59,6 @@ class InvarianceParams(Section):
     noise: Weight = 0.0
 
 
-class CodeInvarianceParams(InvarianceParams):
-    """What a category must survive; all zero is the paper to the letter.
-
-    Codes are read from plain images unless ``codes`` says otherwise, because a code may *be* a
-    rotation. The default study reads both from transformed images: codes read from plain ones took
-    the class from the category (validation accuracy .65 against .80 after 3,000 iterations, one
-    seed).
-    """
-
-    codes: bool = Field(
-        False, description="whether codes, like the category, are read from transformed images"
-    )
-
-
-class RelaxationParams(Section):
-    """How a category is drawn while gradients flow through it (Eq. 10)."""
-
-    temperature: Annotated[float, Field(gt=0)] = 0.67
-    straight_through: bool = False
-
-
 class EncoderParams(Section):
     """The shape of an encoder."""
 
@@ -101,56 +66,38 @@ class EncoderParams(Section):
     features: Count = 256
 
 
-class ConsistencyParams(Section):
-    """Clustering of real training images by q(d | x), label-free
-    (``ssavl.objectives.consistency``); 0 is the paper.
-    """
+class GeneratorParams(Section):
+    """The shape of a generator."""
 
-    weight: Weight = 0.0
-    warmup: WarmupParams = WarmupParams()
-
-
-class ClustersParams(OptimisationParams):
-    """Categories of real training images, label-free, that q(d | x) starts from.
-
-    See ``ssavl.methods.ssavl.clusters``.
-    """
-
-    iterations: Annotated[int, Field(ge=0)] = Field(
-        0, description="of the embedding; 0 is the paper"
-    )
-    batch_size: Annotated[int, Field(ge=2)] = 256
-    adam_betas: Momenta = (0.5, 0.9)
-    temperature: Annotated[float, Field(gt=0)] = 0.5
-    size: Count = Field(64, description="dimensions of the embedding")
-    invariances: InvarianceParams = InvarianceParams()
-    restarts: Count = Field(100, description="of k-means, the tightest of which is kept")
-    neighbours: Count = Field(
-        10, description="of each image, in the graph that its category is read from"
-    )
-    directions: Count = Field(12, description="eigenvectors of that graph")
-    # L_MI's bound holds for any q(d | x), so q may learn from real images, and the generator must
-    # draw what q reads there. When q also learns from generated images, two categories can settle
-    # on each other's digits by texture. Accuracy on real images does not show it until the
-    # data-free fit (validation accuracy .969 before, .849 after, seed 5).
-    alone: bool = Field(
-        False, description="q(d | x) learns from them alone; L_MI then moves the generator only"
-    )
-    weight: Weight = Field(
-        1.0, description="of q(d | x) agreeing with the clusters on real images during train-gan"
+    width: Count = 32
+    hidden: Count = 256
+    block_gain: dict[str, float] = Field(
+        default_factory=dict, description="factor on a block at the input, by its name; else 1"
     )
 
 
-class InterleavedParams(Section):
-    """The terms of Eqs. 25 and 26 inside ``train-gan``; read by the schedule ``interleaved`` alone.
+class NetworksParams(Section):
+    """The shapes of the networks of every training."""
 
-    They stand apart from the top level's ``beta`` and ``likelihood`` so that changing those never
-    retrains a GAN.
-    """
+    generator: GeneratorParams = GeneratorParams()
+    critic: EncoderParams = EncoderParams()
+    encoder: EncoderParams = EncoderParams()
 
-    beta: Weight = 1.0
-    likelihood: LikelihoodParams = LikelihoodParams()
-    relaxation: RelaxationParams = RelaxationParams()
+
+class LatentsParams(Section):
+    """The latent space of every training: noise, then code and category unless their size is 0."""
+
+    noise: Count = 62
+    code: Annotated[int, Field(ge=0)] = 2
+    code_prior: Literal["uniform", "normal"] = "uniform"
+    categories: Annotated[int, Field(ge=0)] = Field(10, description="K; 0 for no category")
+
+
+class RelaxationParams(Section):
+    """How a category is drawn while gradients flow through it (Eq. 10)."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.67
+    straight_through: bool = False
 
 
 Transformations = Annotated[

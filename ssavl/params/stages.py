@@ -8,33 +8,34 @@ else the file's, else the default here.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from ssavl.params.evaluate import (
+    EvaluateDisentanglementParams,
+    EvaluateFidelityParams,
+    EvaluateLikelihoodParams,
+    EvaluateParams,
+    EvaluateTraversalParams,
+)
 from ssavl.params.section import Section
 from ssavl.params.shared import (
-    ClustersParams,
-    CodeInvarianceParams,
-    ConsistencyParams,
     Count,
     EncoderParams,
     FitParams,
-    InterleavedParams,
     InvarianceParams,
+    LatentsParams,
     LikelihoodParams,
-    Momenta,
-    OptimisationParams,
+    NetworksParams,
     Objective,
-    OpeningParams,
     OptimisationParams,
     Rate,
     Transformations,
-    WarmupParams,
     Weight,
 )
+from ssavl.params.ssavl import TrainGanParams
 
-Role = Literal["noise", "code", "category"]
 Figure = Literal[
     "samples",
     "categories",
@@ -70,52 +71,6 @@ class PrepareDataParams(Section):
     )
 
 
-class TrainGanParams(OptimisationParams):
-    """Wake phase and mutual information (Eqs. 4, 5, 21-24)."""
-
-    schedule: Literal["two-stage", "interleaved"] = "two-stage"
-    batch_size: Annotated[int, Field(ge=2)] = 64
-    learning_rate: Rate = 0.0003
-    adam_betas: Momenta = (0.5, 0.9)
-    n_critic: Count = 2
-    gp_weight: Weight = 10.0
-    gp_every: Count = Field(
-        1, description="gradient penalty on every n-th critic step, n times as heavy"
-    )
-    width: Count = 32
-    hidden: Count = 256
-    critic: EncoderParams = EncoderParams()
-    encoder: EncoderParams = EncoderParams()
-    noise_dim: Count = 62
-    code_dim: Annotated[int, Field(ge=0)] = 2
-    code_prior: Literal["uniform", "normal"] = "uniform"
-    categories: Annotated[int, Field(ge=0)] = Field(10, description="K; 0 for no category")
-    block_gain: dict[str, float] = Field(default_factory=dict)
-    mi_category_weight: Weight = 1.0
-    mi_code_weight: Weight = 0.1
-    mi_warmup: WarmupParams = WarmupParams()
-    code_opening: OpeningParams = OpeningParams()
-    code_invariances: CodeInvarianceParams = CodeInvarianceParams()
-    real_consistency: ConsistencyParams = ConsistencyParams()
-    real_clusters: ClustersParams = ClustersParams()
-    shared_trunk: bool = False
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="averaged generator weights; 0 for none"
-    )
-    interleaved: InterleavedParams = InterleavedParams()
-
-    @model_validator(mode="after")
-    def _every_code_opens(self) -> Self:
-        opening = self.code_opening
-        ends = opening.start + opening.every * max(self.code_dim - 1, 0) + opening.length
-        if ends > self.iterations:
-            raise ValueError(
-                f"code_opening ends at iteration {ends}, "
-                f"beyond the {self.iterations} of the training"
-            )
-        return self
-
-
 class FitEncodersParams(FitParams):
     """Eqs. 25 and 26; on a latent space of noise alone that is Eq. 27."""
 
@@ -149,13 +104,10 @@ class RetrainRParams(FitParams):
     transformations: Transformations = InvarianceParams()
 
 
-class TrainVaeParams(FitParams):
-    """The baseline that sees real images; its networks and latent space are those of
-    ``train-gan``.
-    """
+class TrainParams(OptimisationParams):
+    """Any method of the registry, by ``ssavl train``; what is its own stands in ``methods``."""
 
-    iterations: Count = 20000
-    learning_rate: Rate = 0.001
+    method: str = Field("vae", description="its name in `ssavl methods`")
 
 
 class TrainExtractorParams(OptimisationParams):
@@ -171,96 +123,6 @@ class TrainExtractorParams(OptimisationParams):
     features: Count = 128
     invariances: InvarianceParams = InvarianceParams(
         rotation=12, scale=0.12, shear=0.15, shift=0.07
-    )
-
-
-class EvaluateParams(Section):
-    """What ``evaluate`` measures: on one split of the data, and calibration on generated images."""
-
-    split: Literal["test", "validation"] = "test"
-    batch_size: Count = 250
-    posterior_samples: Count = Field(
-        16, description="draws per image for the expectations of the surrogates"
-    )
-    clustering: bool = Field(
-        True, description="accuracy, NMI and ARI of the category; needs labels"
-    )
-    kmeans_restarts: Count = Field(
-        10, description="of k-means on pixels, the floor beside the clustering metrics"
-    )
-    calibration_images: Annotated[int, Field(ge=50)] = Field(
-        2000, description="generated images with known latents"
-    )
-
-
-class EvaluateTraversalParams(Section):
-    """Which latents are walked along (``ssavl.metrics.traversal``)."""
-
-    samples: Count = Field(200, description="latents that every dimension is walked from")
-    steps: Annotated[int, Field(ge=2)] = Field(10, description="of a walk, ends included")
-    batch_size: Count = Field(500, description="images at a time")
-
-
-class EvaluateFidelityParams(Section):
-    """Which images are compared (``ssavl.metrics.fidelity``)."""
-
-    split: Literal["test", "validation", "train"] = "test"
-    samples: Annotated[int, Field(ge=10)] | None = Field(
-        None, description="images on each side; half of the split if null"
-    )
-    batch_size: Count = 250
-
-
-class EvaluateDisentanglementParams(Section):
-    """How disentanglement is measured; the protocols of each metric stand in
-    ``ssavl.metrics.disentanglement``.
-    """
-
-    roles: Annotated[list[Role], Field(min_length=1)] = Field(
-        ["code", "category"], description="blocks that make the representation"
-    )
-    train: Annotated[int, Field(ge=20)] = Field(
-        10000, description="points that classifiers and histograms are made of"
-    )
-    test: Annotated[int, Field(ge=10)] = Field(
-        5000, description="further points that classifiers are scored on"
-    )
-    batch_size: Count = Field(250, description="images encoded at a time")
-    bins: Annotated[int, Field(ge=2)] = Field(
-        20, description="of a dimension's histogram, for mutual information"
-    )
-    trees: Count = Field(100, description="boosting rounds of each of DCI's classifiers")
-
-
-class EvaluateLikelihoodParams(Section):
-    """How tightly the likelihood is bounded, and on how many images
-    (``ssavl evaluate likelihood``).
-    """
-
-    split: Literal["train", "validation", "test"] = "test"
-    images: Count = Field(
-        16, description="the first so many of the split, and as many drawn from the generator"
-    )
-    rows: Count = Field(256, description="images times draws, or images times chains, at a time")
-    posterior_samples: Count = Field(
-        16, description="draws per image for the expectations of the surrogates"
-    )
-    k: Annotated[list[Count], Field(min_length=1)] = Field(
-        [1, 50, 5000], description="draws of each weighted bound"
-    )
-    temperatures: Annotated[int, Field(ge=0)] = Field(
-        500, description="of annealing; 0 leaves it out"
-    )
-    chains: Count = Field(8, description="of annealing, per image")
-    leapfrog: Count = Field(5, description="steps of a Hamiltonian transition; 1 is Langevin")
-    schedule: Literal["sigmoidal", "linear"] = "sigmoidal"
-    category_every: Count = Field(5, description="temperatures between Gibbs updates of a category")
-    start: Literal["encoder", "prior"] = Field(
-        "encoder", description="where annealing begins; an encoder is tighter"
-    )
-    sigma_from: Literal["given", "generated", "train", "validation", "test"] = Field(
-        "given",
-        description="where a Gaussian likelihood's sigma is learned: generated images, or a split",
     )
 
 
@@ -281,11 +143,17 @@ class Params(Section):
     )
     gan_ckpt: str = "data/gan/generator.pt"
     likelihood: LikelihoodParams = LikelihoodParams()
+    latents: LatentsParams = LatentsParams()
+    networks: NetworksParams = NetworksParams()
+    methods: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="what each method reads of its own, by its name; checked when it is chosen",
+    )
     prepare_data: PrepareDataParams = Field(PrepareDataParams(), alias="prepare-data")
     train_gan: TrainGanParams = Field(TrainGanParams(), alias="train-gan")
     fit_encoders: FitEncodersParams = Field(FitEncodersParams(), alias="fit-encoders")
     retrain_r: RetrainRParams = Field(RetrainRParams(), alias="retrain-R")
-    train_vae: TrainVaeParams = Field(TrainVaeParams(), alias="train-vae")
+    train: TrainParams = TrainParams()
     train_extractor: TrainExtractorParams = Field(TrainExtractorParams(), alias="train-extractor")
     evaluate: EvaluateParams = EvaluateParams()
     evaluate_traversal: EvaluateTraversalParams = Field(
@@ -301,3 +169,14 @@ class Params(Section):
         EvaluateLikelihoodParams(), alias="evaluate-likelihood"
     )
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
+
+    @model_validator(mode="after")
+    def _every_code_opens(self) -> Self:
+        opening = self.train_gan.code_opening
+        ends = opening.start + opening.every * max(self.latents.code - 1, 0) + opening.length
+        if ends > self.train_gan.iterations:
+            raise ValueError(
+                f"train-gan.code_opening ends at iteration {ends}, "
+                f"beyond the {self.train_gan.iterations} of the training"
+            )
+        return self

@@ -1,97 +1,148 @@
-"""What the stages that leave encoders share: ``fit-encoders``, ``retrain-R`` and ``train-vae``."""
+"""Encoders for a frozen generator, from the generator in memory: no path, no data, no file."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from ssavl.engine.device import Compute
-from ssavl.engine.run import LOG, Run
-from ssavl.generators import AnyGenerator, Source
-from ssavl.generators.origin import Origin
-from ssavl.models.inference import InferenceModel, save_inference_model
+from ssavl.engine.act import Act
+from ssavl.engine.optimiser import Optimiser
+from ssavl.errors import UserError
+from ssavl.generators.protocol import Generator
+from ssavl.latents.priors import Role
+from ssavl.latents.space import LatentSpace
+from ssavl.methods import networks
+from ssavl.methods.method import Leaves, Method
+from ssavl.methods.shared import Transform
+from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
+from ssavl.methods.ssavl.joint import joint_phase
+from ssavl.models.inference import InferenceModel
 from ssavl.networks.encoder import Encoder
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import InvarianceParams
-from ssavl.runs.probe import HeldOut, Probe, Watched, together
-from ssavl.runs.workspace import Workspace
-from ssavl.storage.weights import weights_hash
+from ssavl.params.stages import FitEncodersParams, RetrainRParams
 
-ReadImages = Callable[[tuple[int, int, int]], Tensor]
+NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
+JOINT_NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
+ROLES: dict[str, tuple[Role, ...]] = {"code": ("code", "category"), "noise": ("noise",)}
 
 
-def encoder_modules(model: InferenceModel) -> dict[str, Encoder]:
-    """The encoders of a model by the name that phases and logs use:
-    ``code_encoder``, ``noise_encoder``.
+@dataclass(frozen=True)
+class Subject:
+    """What encoders are fitted to, and by what.
+
+    Attributes:
+        generator: frozen, on the device.
+        likelihood: the observation model of the bounds.
+        beta: weight of every KL.
+        rng: what latents and transformations are drawn from.
     """
-    return {("noise_encoder" if e.space.of_role("noise") else "code_encoder"): e for e in model}
+
+    generator: Generator
+    likelihood: Likelihood
+    beta: float
+    rng: torch.Generator
+
+    def latents(self, n: int) -> Tensor:
+        """``(n, D)`` draws from the prior."""
+        return self.generator.latent_space.sample(n, self.rng)
+
+    @torch.no_grad()
+    def images(self, n: int) -> Tensor:
+        """``n`` images of the generator."""
+        return self.generator(self.latents(n))
+
+    def transform(self, params: InvarianceParams) -> Transform | None:
+        """Random transformations, back into [0, 1]; ``None`` where the parameters name none."""
+        if params == InvarianceParams():
+            return None
+        return partial(_transformed, Invariances.of(params), self.rng)
 
 
-def transformation(
-    params: InvarianceParams, rng: torch.Generator
-) -> Callable[[Tensor], Tensor] | None:
-    """Random transformations of images ``(B, C, H, W)``, back into [0, 1];
-    ``None`` where the parameters name none.
-    """
-    if params == InvarianceParams():
-        return None
-    invariances = Invariances(**params.model_dump())
-    return lambda x: invariances(x, rng).clamp(0, 1)
+def _transformed(invariances: Invariances, rng: torch.Generator, x: Tensor) -> Tensor:
+    return invariances(x, rng).clamp(0, 1)
 
 
-class Watch:
-    """Images from elsewhere that a fit's log reports on, and nothing else ever sees.
-
-    The stage is handed a reader rather than images or paths, because it must not reach real data by
-    itself: who calls it decides.
+def dreaming(
+    subject: Subject, fit: FitEncodersParams, left: Mapping[LatentSpace, Encoder]
+) -> tuple[Method, InferenceModel]:
+    """Eqs. 25 to 27: a method that fits encoders, and the model of these encoders.
 
     Args:
-        read: images ``(N, C, H, W)`` in [0, 1] of the shape ``(C, H, W)`` that it is given;
-            ``None`` for nothing.
-        shape: of the generator's images.
+        left: encoders that the generator's training left, by what they infer; to start from.
+
+    Raises:
+        UserError: transformed images without a bound, an encoder for blocks that the generator has
+            not, images that no encoder here can read.
     """
+    if fit.transformations != InvarianceParams() and fit.objective != "elbo":
+        raise UserError(
+            "fit-encoders.transformations need fit-encoders.objective elbo, "
+            f"not {fit.objective}: no latents are known that made a transformed image"
+        )
+    space, shape = subject.generator.latent_space, subject.generator.image_shape
+    wanted = networks.parts(space)
+    if fit.encoders != "both":
+        wanted = [LatentSpace(own) for own in (space.of_role(*ROLES[fit.encoders]),) if own]
+    if not wanted:
+        raise UserError(f"the latents are {space!r}: nothing for encoders = {fit.encoders}")
+    try:
+        encoders = [
+            left.get(part) or Encoder(networks.trunk(fit.encoder, shape), part) for part in wanted
+        ]
+        model = InferenceModel(encoders, NAMES[fit.encoders], fit.image_noise)
+    except ValueError as error:
+        raise UserError(f"no encoder fits: {error}") from None
+    named = networks.encoder_names(tuple(model))
+    transform = subject.transform(fit.transformations)
+    fitting = Fitting(
+        subject.likelihood, subject.beta, fit.relaxation, fit.objective, fit.image_noise, transform
+    )
+    dream = Dream(named, subject.generator, partial(subject.latents, fit.batch_size), fitting)
+    rates = {
+        name: Optimiser(rate=fit.start_rate)
+        for name, encoder in named.items()
+        if encoder.space in left
+    }
+    act = Act("fit", dreams(dream), fit, optimisers=rates)
+    return Method(named, (act,), Leaves(encoders=tuple(model))), model
 
-    def __init__(self, read: ReadImages | None, shape: tuple[int, int, int]) -> None:
-        self.x = read(shape) if read is not None else None
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """What ``run.json`` says of them; part of the run's identity,
-        since they make columns of its log.
-        """
-        if self.x is None:
-            return {}
-        return {"watch": hashlib.sha256(self.x.cpu().contiguous().numpy().tobytes()).hexdigest()}
+def joint(
+    subject: Subject,
+    fit: RetrainRParams,
+    model: InferenceModel,
+    real: Callable[[int], Tensor] | None,
+) -> Method:
+    """Eq. 18: a method that retrains the encoders of ``model`` together.
 
-    def probe(
-        self,
-        model: InferenceModel,
-        generator: AnyGenerator,
-        likelihood: Likelihood,
-        seed: int,
-        compute: Compute,
-    ) -> Probe:
-        """What a row of the log holds: the held-out generated images,
-        and these where there are any.
-        """
-        held_out = HeldOut(model, generator, likelihood, seed, compute)
-        if self.x is None:
-            return held_out
-        return together(held_out, Watched(self.x, model, generator, likelihood, seed, compute))
+    Args:
+        model: over every block of the generator's space; it gets SS-AVL-R's name.
+        real: draws ``n`` real images; ``None`` for the generator's own.
+
+    Raises:
+        UserError: encoders that leave a block out.
+    """
+    space = subject.generator.latent_space
+    if model.space.dim != space.dim:
+        raise UserError(
+            f"they infer {model.space!r} alone: the joint bound of Eq. 18 needs all of {space!r}"
+        )
+    model.name, model.image_noise = JOINT_NAMES[fit.source], 0.0
+    model.requires_grad_(True)
+    named = networks.encoder_names(tuple(model))
+    images = partial(real or subject.images, fit.batch_size)
+    transform = subject.transform(fit.transformations)
+    seen = images if transform is None else partial(_seen, transform, images)
+    fitting = Fitting(subject.likelihood, subject.beta, fit.relaxation)
+    phase = joint_phase(model, tuple(named), subject.generator, seen, fitting)
+    return Method(named, (Act("fit", (phase,), fit),), Leaves(encoders=tuple(model)))
 
 
-def leave_encoders(
-    run: Run, model: InferenceModel, work: Workspace, generator: AnyGenerator, gan: Source
-) -> dict[str, Any]:
-    """Write ``encoders.pt`` and ``log.csv`` into the stage's folder, and return the summary."""
-    model.origin = Origin.of(gan, work.out, generator, weights_hash(generator))
-    save_inference_model(work.out / "encoders.pt", model.cpu())
-    shutil.copyfile(work.scratch / LOG, work.out / LOG)
-    work.record |= {"iterations": run.step, "resumed_from": run.resumed_from}
-    return {"model": model.name, "encoders": str(work.out / "encoders.pt"), "iterations": run.step}
+def _seen(transform: Transform, images: Callable[[], Tensor]) -> Tensor:
+    return transform(images())

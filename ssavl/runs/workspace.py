@@ -9,31 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from ssavl.engine.device import Compute, choose
-from ssavl.engine.run import Schedule
 from ssavl.storage.files import locked, scratch_folder, sha256, write_json
 from ssavl.version import __version__
 
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
-
-
-class Trained(Protocol):
-    """A section of the parameters that says how long and how fast."""
-
-    @property
-    def iterations(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def adam_betas(self) -> tuple[float, float]: ...
-    @property
-    def decay(self) -> int: ...
-    @property
-    def log_every(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -48,18 +32,6 @@ class Options:
     device: str | None = None
     precision: str | None = None
     checkpoint_seconds: float = 60.0
-
-    def schedule(self, section: Trained, shares: Mapping[str, float] | None = None) -> Schedule:
-        """What a section asks for, with shares of its learning rate by module name."""
-        return Schedule(
-            section.iterations,
-            section.learning_rate,
-            section.adam_betas,
-            section.decay,
-            section.log_every,
-            self.checkpoint_seconds,
-            shares or {},
-        )
 
     def compute(self) -> Compute:
         """The device and precision. Raises ``UserError`` when this machine has them not."""

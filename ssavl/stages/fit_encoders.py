@@ -1,38 +1,30 @@
-"""``fit-encoders``: the encoders that a generator never had,
-without one real image (Eqs. 25, 26, 27).
+"""``fit-encoders``: the encoders that a generator never had, without one real image.
 
-Nothing here reaches ``ssavl.datasets``: import-linter checks it, and the stage's dependencies name
-no data.
+Eqs. 25, 26, 27. Nothing here reaches ``ssavl.datasets``: import-linter checks it, and the stage's
+dependencies name no data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ssavl.engine.run import Run
-from ssavl.errors import UserError
-from ssavl.generators import Generator, Source, load_generator
+from ssavl.generators import Source, load_generator
 from ssavl.generators.inspection import inspect, require
 from ssavl.generators.own import load_training_encoders
-from ssavl.latents.priors import Role
 from ssavl.latents.space import LatentSpace
-from ssavl.methods.ssavl import Fitting, fit_phases
-from ssavl.models.inference import InferenceModel, build_encoders
+from ssavl.models.inference import build_encoders
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
-from ssavl.networks.trunk import Trunk
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params.shared import InvarianceParams
-from ssavl.params.stages import FitEncodersParams, Params
-from ssavl.runs.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
-from ssavl.runs.workspace import Options, seed_everything, workspace
+from ssavl.params.stages import Params
+from ssavl.runs.fitting import Subject, dreaming
+from ssavl.runs.leaving import leave_encoders
+from ssavl.runs.training import Job, train
+from ssavl.runs.watch import ReadImages, Watch
+from ssavl.runs.workspace import Options, seed_everything
 from ssavl.storage.checkpoint import rebuilding
-
-NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
-CODE: tuple[Role, ...] = ("code", "category")
-NOISE: tuple[Role, ...] = ("noise",)
 
 
 def fit_encoders(
@@ -49,82 +41,24 @@ def fit_encoders(
         Interrupted: a signal; the same command continues.
     """
     fit = params.fit_encoders
-    if fit.transformations != InvarianceParams() and fit.objective != "elbo":
-        raise UserError(
-            f"fit-encoders.transformations need fit-encoders.objective elbo, not {fit.objective}: "
-            "no latents are known that made a transformed image"
-        )
     compute = options.compute()
     generator = compute.place(load_generator(gan))
     require(inspect(generator, params.seed), gan.spec, gradient=fit.objective != "latent-nll")
     rng = seed_everything(params.seed, compute)
-    left = _left_by_training(generator, gan) if fit.start_from == "gan" else {}
-    try:
-        encoders = _encoders(fit, generator, gan, left)
-        model = compute.place(InferenceModel(encoders, NAMES[fit.encoders], fit.image_noise))
-    except ValueError as error:
-        raise UserError(f"no encoder fits {gan.spec}: {error}") from None
-    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    transform = transformation(fit.transformations, rng)
-    fitting = Fitting(
-        likelihood, params.beta, fit.relaxation, fit.objective, fit.image_noise, transform
-    )
-    settings = params.model_dump(
-        mode="json", by_alias=True, include={"seed", "beta", "likelihood", "fit_encoders"}
-    )
+    ours = isinstance(generator, ConvGenerator)
+    left = _left_by_training(gan) if ours and fit.start_from == "gan" else {}
+    likelihood = Likelihood.of(params.likelihood)
+    method, model = dreaming(Subject(generator, likelihood, params.beta, rng), fit, left)
+    read = {"seed", "beta", "likelihood", "fit_encoders"}
+    settings = params.model_dump(mode="json", by_alias=True, include=read)
     watched = Watch(watch, generator.image_shape)
-    with workspace(
-        "fit-encoders", settings | gan.settings() | watched.settings, gan.files(), out, compute
-    ) as work:
-        modules = encoder_modules(model)
-        shares = {
-            name: fit.start_rate for name, encoder in modules.items() if encoder.space in left
-        }
-        run = Run(
-            modules,
-            fit_phases(
-                modules,
-                generator,
-                lambda: generator.latent_space.sample(fit.batch_size, rng),
-                fitting,
-            ),
-            options.schedule(fit, shares),
-            compute,
-            rng,
-            work.scratch,
-            probe=watched.probe(model, generator, likelihood, params.seed, compute),
-        )
-        run.train()
-        return leave_encoders(run, model, work, generator, gan)
+    settings |= gan.settings() | watched.settings
+    job = Job("fit-encoders", settings, gan.files(), out, options, compute, rng)
+    probe = watched.probe(model, generator, likelihood, params.seed, compute)
+    return train(job, method, partial(leave_encoders, out, model, generator, gan), probe)
 
 
-def _left_by_training(generator: Generator, gan: Source) -> dict[LatentSpace, Encoder]:
+def _left_by_training(gan: Source) -> dict[LatentSpace, Encoder]:
     """The encoders beside a generator of ours; none beside anyone else's."""
-    if not isinstance(generator, ConvGenerator):
-        return {}
     with rebuilding(gan.path):
-        return {
-            encoder.space: encoder for encoder in build_encoders(load_training_encoders(gan.path))
-        }
-
-
-def _encoders(
-    fit: FitEncodersParams, generator: Generator, gan: Source, left: Mapping[LatentSpace, Encoder]
-) -> list[Encoder]:
-    space = generator.latent_space
-    wanted = [
-        LatentSpace(blocks) for blocks in (space.of_role(*CODE), space.of_role(*NOISE)) if blocks
-    ]
-    if fit.encoders != "both":
-        roles = CODE if fit.encoders == "code" else NOISE
-        wanted = [LatentSpace(blocks) for blocks in (space.of_role(*roles),) if blocks]
-        if not wanted:
-            raise UserError(
-                f"{gan.spec} has the latents {space!r}: "
-                f"there is nothing for encoders = {fit.encoders}"
-            )
-    shape = generator.image_shape
-    return [
-        left.get(s) or Encoder(Trunk(shape, fit.encoder.width, fit.encoder.features), s)
-        for s in wanted
-    ]
+        return {own.space: own for own in build_encoders(load_training_encoders(gan.path))}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ssavl.datasets.prepared import Split, read_prepared
-from ssavl.engine.run import LOG
+from ssavl.engine.log import LOG
 from ssavl.errors import UserError
 from ssavl.figures.animation import animation
 from ssavl.figures.save import save_figure

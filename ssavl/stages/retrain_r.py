@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from ssavl.datasets.prepared import MANIFEST, read_prepared
-from ssavl.engine.run import Run
 from ssavl.errors import UserError
 from ssavl.generators import Source, load_generator
-from ssavl.methods.ssavl import Fitting, joint_phase
 from ssavl.models.bundle import check_fit
 from ssavl.models.inference import load_inference_model
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
-from ssavl.runs.fitting import ReadImages, Watch, encoder_modules, leave_encoders, transformation
-from ssavl.runs.workspace import Options, seed_everything, workspace
-
-NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
+from ssavl.runs.fitting import Subject, joint
+from ssavl.runs.leaving import leave_encoders
+from ssavl.runs.training import Job, train
+from ssavl.runs.watch import ReadImages, Watch
+from ssavl.runs.workspace import Options, seed_everything
 
 
 def retrain_r(
@@ -49,45 +46,24 @@ def retrain_r(
     generator = compute.place(load_generator(gan))
     model = load_inference_model(encoders)
     check_fit(model, generator, encoders)
-    space = generator.latent_space
-    if model.space.dim != space.dim:
-        raise UserError(
-            f"{encoders} infers {model.space!r} alone: "
-            f"the joint bound of Eq. 18 needs all of {space!r}"
-        )
-    model.name, model.image_noise = NAMES[fit.source], 0.0
-    compute.place(model).requires_grad_(True)
+    compute.place(model)
     rng = seed_everything(params.seed, compute)
-    transform = transformation(fit.transformations, rng)
-    encoder_file = encoders / "encoders.pt" if encoders.is_dir() else encoders
-    inputs = {**gan.files(), "encoders": encoder_file}
+    inputs = {
+        **gan.files(),
+        "encoders": encoders / "encoders.pt" if encoders.is_dir() else encoders,
+    }
+    real = None
     if fit.source == "real":
         if data is None:
             raise UserError("retrain-R.source = real needs --data, the folder of prepared data")
-        prepared = read_prepared(data)
+        real = read_prepared(data).draws("train", rng).real
         inputs["data"] = data / MANIFEST
-
-        def images() -> Tensor:
-            return prepared.draw("train", fit.batch_size, rng)
-    else:
-
-        @torch.no_grad()
-        def images() -> Tensor:
-            return generator(space.sample(fit.batch_size, rng))
-
-    likelihood = Likelihood(params.likelihood.name, params.likelihood.sigma)
-    settings = params.model_dump(
-        mode="json", by_alias=True, include={"seed", "beta", "likelihood", "retrain_r"}
-    )
+    likelihood = Likelihood.of(params.likelihood)
+    method = joint(Subject(generator, likelihood, params.beta, rng), fit, model, real)
+    read = {"seed", "beta", "likelihood", "retrain_r"}
+    settings = params.model_dump(mode="json", by_alias=True, include=read)
     watched = Watch(watch, generator.image_shape)
-    with workspace(
-        "retrain-R", settings | gan.settings() | watched.settings, inputs, out, compute
-    ) as work:
-        modules = encoder_modules(model)
-        fitting = Fitting(likelihood, params.beta, fit.relaxation)
-        seen = images if transform is None else lambda: transform(images())
-        phase = joint_phase(model, tuple(modules), generator, seen, fitting)
-        probe = watched.probe(model, generator, likelihood, params.seed, compute)
-        run = Run(modules, [phase], options.schedule(fit), compute, rng, work.scratch, probe=probe)
-        run.train()
-        return leave_encoders(run, model, work, generator, gan)
+    settings |= gan.settings() | watched.settings
+    job = Job("retrain-R", settings, inputs, out, options, compute, rng)
+    probe = watched.probe(model, generator, likelihood, params.seed, compute)
+    return train(job, method, partial(leave_encoders, out, model, generator, gan), probe)

@@ -1,0 +1,1 @@
+"""Variational autoencoders and their kin: generator and encoders learn together."""

@@ -1,0 +1,59 @@
+"""The latent space and the untrained networks that the parameters ask for."""
+
+from __future__ import annotations
+
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
+from ssavl.networks.encoder import Encoder
+from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.layout import ImageShape
+from ssavl.networks.trunk import Trunk
+from ssavl.params.shared import EncoderParams, LatentsParams, NetworksParams
+
+
+def latent_space(latents: LatentsParams) -> LatentSpace:
+    """Noise, then code and category unless their size is 0."""
+    blocks = [Block("noise", "noise", "normal", latents.noise)]
+    if latents.code:
+        blocks.append(Block("code", "code", latents.code_prior, latents.code))
+    if latents.categories:
+        blocks.append(Block("category", "category", "categorical", latents.categories))
+    return LatentSpace(blocks)
+
+
+def generator(
+    latents: LatentsParams, networks: NetworksParams, image_shape: ImageShape
+) -> ConvGenerator:
+    """A generator.
+
+    Raises:
+        ValueError: an image size that cannot be made, or a gain for an unknown block.
+    """
+    own = networks.generator
+    space = latent_space(latents)
+    return ConvGenerator(space, image_shape, own.width, own.hidden, own.block_gain)
+
+
+def trunk(shape: EncoderParams, image_shape: ImageShape) -> Trunk:
+    """A trunk of that shape."""
+    return Trunk(image_shape, shape.width, shape.features)
+
+
+def parts(space: LatentSpace) -> list[LatentSpace]:
+    """What the paper's two encoders infer: codes and category together, and noise."""
+    blocks = space.of_role("code", "category"), space.of_role("noise")
+    return [LatentSpace(own) for own in blocks if own]
+
+
+def encoders(
+    space: LatentSpace, shape: EncoderParams, image_shape: ImageShape
+) -> tuple[Encoder, ...]:
+    """An encoder for each part of a space."""
+    return tuple(Encoder(trunk(shape, image_shape), part) for part in parts(space))
+
+
+def encoder_names(encoders: tuple[Encoder, ...]) -> dict[str, Encoder]:
+    """Encoders by the name that phases and logs use: ``code_encoder``, ``noise_encoder``."""
+    return {
+        "noise_encoder" if own.space.of_role("noise") else "code_encoder": own for own in encoders
+    }

@@ -1,0 +1,79 @@
+"""What the losses of several methods are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from ssavl.engine.phase import frozen
+from ssavl.generators.protocol import Generator
+from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.networks.generator import ConvGenerator
+from ssavl.objectives.elbo import Bound, elbo
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params.shared import RelaxationParams
+
+Terms = dict[str, Tensor]  # per-sample, (B,) each, in nats; the mean of "loss" is minimised
+
+
+class Latents:
+    """Draws from the prior; the phases of one iteration may share the last (Algorithm 1, line 4).
+
+    Nothing of it outlives an iteration.
+    """
+
+    last: Tensor
+
+    def __init__(self, space: LatentSpace, n: int, rng: torch.Generator) -> None:
+        self.space, self.n, self.rng = space, n, rng
+
+    def new(self) -> Tensor:
+        """A fresh batch ``(n, D)``."""
+        self.last = self.space.sample(self.n, self.rng)
+        return self.last
+
+    def again(self) -> Tensor:
+        """The batch before."""
+        return self.last
+
+
+class Still:
+    """A generator in training, held still while something else learns through it."""
+
+    def __init__(self, generator: ConvGenerator) -> None:
+        self.generator = generator
+        self.latent_space = generator.latent_space
+        self.image_shape = generator.image_shape
+
+    def __call__(self, latents: Tensor) -> Tensor:
+        with frozen(self.generator):
+            return self.generator(latents)
+
+
+def part(latents: Tensor, space: LatentSpace, subspace: LatentSpace) -> Tensor:
+    """The blocks of a subspace out of flat latents ``(B, D)``."""
+    return subspace.join(space.split(latents))
+
+
+def bound(
+    posterior: Posterior,
+    x: Tensor,
+    generator: Generator,
+    likelihood: Likelihood,
+    relaxation: RelaxationParams,
+    given: Mapping[str, Tensor],
+) -> Bound:
+    """The evidence lower bound by one differentiable draw; ``given`` are the other blocks."""
+    draw = posterior.rsample(relaxation.temperature, relaxation.straight_through)
+    return elbo(x, generator, generator.latent_space, posterior, draw, likelihood, given)
+
+
+def negative(found: Bound, beta: float) -> Terms:
+    """Minus a bound as terms of a loss: the objective, the likelihood, each divergence."""
+    kl = {f"kl_{name}": term for name, term in found.kl.items()}
+    return {"loss": -found.value(beta), "log_likelihood": found.log_likelihood, **kl}
+
+
+Transform = Callable[[Tensor], Tensor]

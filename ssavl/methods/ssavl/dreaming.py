@@ -1,0 +1,122 @@
+r"""Dreaming: encoders learn from the generator's own images (Eqs. 25, 26; Eq. 27).
+
+.. math:: L_{omega} = E_{q_\omega(d, c | x')} [\log p(x' | \tilde z, d, c)]
+          - \beta KL(q_\omega(d, c | x') || p(d, c))
+
+and the same with the noise inferred and the codes given. On a space of noise alone that is Eq. 27.
+``latent-nll`` is :math:`-\log q` of the latents that made the image: they are known, so no gradient
+passes the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ssavl.engine.phase import Phase
+from ssavl.generators.protocol import Generator
+from ssavl.methods.shared import Terms, Transform, bound, negative, part
+from ssavl.networks.encoder import Encoder
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.objectives.mutual_information import code_nll
+from ssavl.params.shared import Objective, RelaxationParams
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What encoders are fitted by.
+
+    Attributes:
+        likelihood: the observation model of the bounds.
+        beta: weight of every KL.
+        relaxation: how a category is drawn.
+        objective: ``elbo``, ``latent-nll``, or ``both``, their sum.
+        image_noise: deviation of Gaussian noise added to generated images. Where it is the
+            likelihood's sigma, ``latent-nll`` learns the posterior of that observation model.
+        transform: applied to generated images ``(B, C, H, W)`` before encoders see them. A bound
+            holds for any image, and encoders that have met images which their generator cannot make
+            do better on real ones.
+    """
+
+    likelihood: Likelihood
+    beta: float
+    relaxation: RelaxationParams
+    objective: Objective = "elbo"
+    image_noise: float = 0.0
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True)
+class Dream:
+    """A generator that is dreamt with, and the encoders that learn from it.
+
+    Attributes:
+        encoders: by module name.
+        generator: frozen; gradients flow through it, but for ``latent-nll``.
+        latents: draws a batch ``(B, D)`` from the prior.
+    """
+
+    encoders: Mapping[str, Encoder]
+    generator: Generator
+    latents: Callable[[], Tensor]
+    fitting: Fitting
+
+
+def dreams(dream: Dream) -> tuple[Phase, ...]:
+    """A phase per encoder: Eqs. 25 and 26."""
+    return tuple(
+        Phase(name.replace("_", "-"), (name,), partial(dream_terms, dream, name))
+        for name in dream.encoders
+    )
+
+
+def dream_terms(dream: Dream, name: str, update: int) -> Terms:
+    """The objective of one encoder.
+
+    It infers its own blocks and is given the others as they were drawn.
+    """
+    encoder, fitting = dream.encoders[name], dream.fitting
+    space = dream.generator.latent_space
+    drawn = dream.latents()
+    x_gen = _images(dream, drawn)
+    posterior = encoder.posterior(x_gen)
+    terms: Terms = {}
+    if fitting.objective != "latent-nll":
+        given = {**space.split(drawn), **_inferred(dream, name, x_gen)}
+        found = bound(
+            posterior, x_gen, dream.generator, fitting.likelihood, fitting.relaxation, given
+        )
+        terms = negative(found, fitting.beta)
+    if fitting.objective != "elbo":
+        nll = code_nll(posterior, part(drawn, space, encoder.space))
+        total = torch.stack(list(nll.values())).sum(0)
+        terms |= {"loss": terms.get("loss", 0) + total}
+        terms |= {f"nll_{block}": term for block, term in nll.items()}
+    return terms
+
+
+def _images(dream: Dream, drawn: Tensor) -> Tensor:
+    """What the encoders see of these latents."""
+    fitting = dream.fitting
+    with torch.no_grad():
+        x_gen = dream.generator(drawn)
+    if fitting.image_noise:
+        x_gen = x_gen + fitting.image_noise * torch.randn_like(x_gen)
+    return x_gen if fitting.transform is None else fitting.transform(x_gen)
+
+
+def _inferred(dream: Dream, name: str, x_gen: Tensor) -> Mapping[str, Tensor]:
+    """What the noise encoder is given of the codes where images are transformed: a draw of theirs.
+
+    Codes can express a transformation, so those that were drawn no longer describe the image.
+    """
+    codes = dream.encoders.get("code_encoder")
+    if dream.fitting.transform is None or codes is None or dream.encoders[name] is codes:
+        return {}
+    with torch.no_grad():
+        inferred = codes.posterior(x_gen)
+    return inferred.space.split(inferred.sample())

@@ -1,0 +1,133 @@
+r"""L_MI, the information that codes and category keep in the image (Eqs. 21, 24).
+
+.. math:: L_{MI} = \sum_b w_b \, (\mathbb E[\log q_\omega(b \mid T(x'))] + H(b)), \qquad b = c, d
+
+Off by default, and the paper to the letter then: a slow ramp of what the generator feels, random
+transformations T that a category must survive, codes that open one after another, and real images
+that q learns a category from (their consistency under T, or their clusters).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssavl.engine.phase import frozen
+from ssavl.engine.schedule import ramp
+from ssavl.latents.priors import Block
+from ssavl.methods.shared import Terms, part
+from ssavl.methods.ssavl.players import Players
+from ssavl.networks.encoder import Encoder
+from ssavl.objectives.consistency import paired_information
+from ssavl.objectives.invariances import Invariances
+from ssavl.objectives.mutual_information import code_nll
+
+
+def information_terms(players: Players, update: int) -> Terms:
+    """Minus L_MI on the latents that the critic saw last: Algorithm 1's own step for Eq. 24."""
+    drawn = players.latents.again()
+    loss, terms = information(players, update, drawn, players.generator(drawn))
+    return {"loss": loss, **terms}
+
+
+def information(
+    players: Players, update: int, drawn: Tensor, x_gen: Tensor
+) -> tuple[Tensor, Terms]:
+    """Minus the weighted L_MI ``(B,)``, and each block's share of it in nats.
+
+    Args:
+        drawn: latents ``(B, D)``.
+        x_gen: the generator's images of them; gradients flow through.
+    """
+    params, encoder = players.params, players.code_encoder
+    assert encoder is not None
+    weights = {"category": params.mi_category_weight, "code": params.mi_code_weight}
+    shares = players.shares(update)
+    views = _views(players, _felt(players, update, x_gen))
+    posterior = encoder.posterior(torch.cat(views))
+    known = part(drawn, players.space, encoder.space)
+    nll = code_nll(posterior, known.repeat(len(views), 1), shares)
+    alone = players.clustering is not None and params.real_clusters.alone
+    loss: Tensor = x_gen.new_zeros(len(x_gen))
+    terms: Terms = {}
+    for block in encoder.space.blocks:
+        read = nll[block.name].chunk(len(views))
+        own = read[0] if block.role == "category" else read[-1]
+        if block.role == "category" and alone:
+            own = _read_by_a_still_encoder(encoder, views[0], known, block)
+        loss = loss + weights[block.name] * own
+        entropy = block.entropy * (shares[block.name].mean() if block.name in shares else 1)
+        terms[f"mi_{block.name}"] = entropy - own
+    return learn_from_real_images(players, update, loss, terms)
+
+
+def learn_from_real_images(
+    players: Players, update: int, loss: Tensor, terms: Terms
+) -> tuple[Tensor, Terms]:
+    """The loss less what q agrees with itself, or with clusters, on real images."""
+    consistency, category = players.params.real_consistency, players.block("category")
+    if category is None:
+        return loss, terms
+    if consistency.weight:
+        warmup = consistency.warmup
+        weight = consistency.weight * ramp(update, warmup.start, warmup.length)
+        if weight:
+            terms["consistency"] = consistency_terms(players, category)
+            loss = loss - weight * terms["consistency"]
+        else:  # not measured yet: an empty cell of the log
+            terms["consistency"] = torch.full_like(loss, torch.nan)
+    if players.clustering is not None:
+        terms["agreement"] = agreement_terms(players, category)
+        loss = loss - players.params.real_clusters.weight * terms["agreement"]
+    return loss, terms
+
+
+def consistency_terms(players: Players, category: Block) -> Tensor:
+    """Information between the categories of two views of a real image, in nats, ``(B,)``."""
+    assert players.code_encoder is not None
+    x = players.data.real(players.latents.n)
+    views = [_transformed(players, x), _transformed(players, x)]
+    posterior = players.code_encoder.posterior(torch.cat(views))
+    return paired_information(*posterior.probabilities(category.name).chunk(2))
+
+
+def agreement_terms(players: Players, category: Block) -> Tensor:
+    """log q(cluster | transformed real image) in nats, ``(B,)``."""
+    assert players.code_encoder is not None
+    assert players.clustering is not None
+    x, cluster = players.clustering.draw(players.latents.n)
+    posterior = players.code_encoder.posterior(_transformed(players, x)).blocks[category.name]
+    return posterior.log_prob(F.one_hot(cluster, category.dim))
+
+
+def _felt(players: Players, update: int, x_gen: Tensor) -> Tensor:
+    """Images whose gradient reaches the generator as far as the warm-up lets it.
+
+    The encoder learns at full weight all along, because one that reads well from the start gives
+    the ramp something to follow. At weight 0 there is no gradient at all, rather than one of zeros,
+    which Adam's momentum would turn into a step.
+    """
+    warmup = players.params.mi_warmup
+    weight = ramp(update, warmup.start, warmup.length)
+    return torch.lerp(x_gen.detach(), x_gen, weight) if weight else x_gen.detach()
+
+
+def _views(players: Players, x: Tensor) -> list[Tensor]:
+    """What the category is read from, and last what codes are read from.
+
+    A category must survive the transformations; a code may be one of them, and then needs the plain
+    image.
+    """
+    transformed = _transformed(players, x)
+    return [transformed] if players.params.code_invariances.codes else [transformed, x]
+
+
+def _transformed(players: Players, x: Tensor) -> Tensor:
+    return Invariances.of(players.params.code_invariances)(x, players.rng)
+
+
+def _read_by_a_still_encoder(encoder: Encoder, view: Tensor, known: Tensor, block: Block) -> Tensor:
+    """-log q of a block where L_MI moves the generator only (``real_clusters.alone``)."""
+    with frozen(encoder):
+        return code_nll(encoder.posterior(view), known)[block.name]

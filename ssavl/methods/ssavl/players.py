@@ -1,0 +1,115 @@
+"""Who plays: the networks, and what their losses draw from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ssavl.engine.schedule import openings
+from ssavl.images.draws import Draws
+from ssavl.latents.priors import Block, Role
+from ssavl.latents.space import LatentSpace
+from ssavl.methods import networks
+from ssavl.methods.method import Common
+from ssavl.methods.shared import Latents
+from ssavl.methods.ssavl.clusters import Clustering, build_clustering
+from ssavl.networks.critic import Critic
+from ssavl.networks.encoder import Encoder
+from ssavl.networks.generator import ConvGenerator
+from ssavl.params.ssavl import OpeningParams, SsAvlParams
+
+
+@dataclass(frozen=True)
+class Players:
+    """Everything that the losses of :mod:`.wake` and :mod:`.information` speak of.
+
+    An encoder that the schedule or the space leaves out is ``None``.
+    """
+
+    generator: ConvGenerator
+    critic: Critic
+    code_encoder: Encoder | None
+    noise_encoder: Encoder | None
+    clustering: Clustering | None
+    params: SsAvlParams
+    data: Draws
+    latents: Latents
+    rng: torch.Generator
+
+    @property
+    def space(self) -> LatentSpace:
+        """Of the generator."""
+        return self.generator.latent_space
+
+    @property
+    def encoders(self) -> dict[str, Encoder]:
+        """Those that exist, by the name that phases use."""
+        pairs = {"code_encoder": self.code_encoder, "noise_encoder": self.noise_encoder}
+        return {name: encoder for name, encoder in pairs.items() if encoder is not None}
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """All that is trained or remembered, by name."""
+        found: dict[str, nn.Module] = {"generator": self.generator, "critic": self.critic}
+        found |= self.encoders
+        if self.clustering is not None:
+            found |= {"embedding": self.clustering.embedding, "clusters": self.clustering.memory}
+        return found
+
+    def block(self, role: Role) -> Block | None:
+        """The block with a role, where there is one."""
+        return next(iter(self.space.of_role(role)), None)
+
+    def shares(self, step: int) -> dict[str, Tensor]:
+        """How far each dimension of a code is open at a step; empty where all are from the start.
+
+        By block name, ``(dim,)`` each.
+        """
+        code, opening = self.block("code"), self.params.code_opening
+        if code is None or opening == OpeningParams():
+            return {}
+        now = openings(step, code.dim, opening.start, opening.every, opening.length)
+        return {code.name: torch.tensor(now, device=self.rng.device)}
+
+    def open_codes(self, step: int) -> None:
+        """Let codes into the generator as far as they are open."""
+        for name, share in self.shares(step).items():
+            self.generator.open_block(name, share.tolist())
+
+
+def invite(params: SsAvlParams, common: Common, data: Draws) -> Players:
+    """Untrained networks.
+
+    Raises:
+        ValueError: an image size that cannot be made, a gain for an unknown block, too few
+            categories, or too few images to cluster.
+    """
+    shapes, shape = common.networks, data.image_shape
+    generator = networks.generator(common.latents, shapes, shape)
+    space = generator.latent_space
+    critic = Critic(networks.trunk(shapes.critic, shape))
+    code_encoder = noise_encoder = clustering = None
+    if space.of_role("code", "category"):
+        own_trunk = networks.trunk(shapes.encoder, shape)
+        trunk = critic.trunk if params.shared_trunk else own_trunk
+        code_encoder = Encoder(trunk, space.subspace("code", "category"))
+    if params.schedule == "interleaved":
+        noise_encoder = Encoder(networks.trunk(shapes.encoder, shape), space.subspace("noise"))
+    if params.real_clusters.iterations and common.latents.categories:
+        embedded = networks.trunk(shapes.encoder, shape)
+        categories = common.latents.categories
+        clustering = build_clustering(params.real_clusters, embedded, data, categories, common.seed)
+    latents = Latents(space, common.batch_size, common.rng)
+    return Players(
+        generator,
+        critic,
+        code_encoder,
+        noise_encoder,
+        clustering,
+        params,
+        data,
+        latents,
+        common.rng,
+    )

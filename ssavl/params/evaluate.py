@@ -1,0 +1,102 @@
+"""What is measured: a section per ``ssavl evaluate``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ssavl.params.section import Section
+from ssavl.params.shared import Count
+
+Role = Literal["noise", "code", "category"]
+
+
+class EvaluateParams(Section):
+    """What ``evaluate`` measures: on one split of the data, and calibration on generated images."""
+
+    split: Literal["test", "validation"] = "test"
+    batch_size: Count = 250
+    posterior_samples: Count = Field(
+        16, description="draws per image for the expectations of the surrogates"
+    )
+    clustering: bool = Field(
+        True, description="accuracy, NMI and ARI of the category; needs labels"
+    )
+    kmeans_restarts: Count = Field(
+        10, description="of k-means on pixels, the floor beside the clustering metrics"
+    )
+    calibration_images: Annotated[int, Field(ge=50)] = Field(
+        2000, description="generated images with known latents"
+    )
+
+
+class EvaluateTraversalParams(Section):
+    """Which latents are walked along (``ssavl.metrics.traversal``)."""
+
+    samples: Count = Field(200, description="latents that every dimension is walked from")
+    steps: Annotated[int, Field(ge=2)] = Field(10, description="of a walk, ends included")
+    batch_size: Count = Field(500, description="images at a time")
+
+
+class EvaluateFidelityParams(Section):
+    """Which images are compared (``ssavl.metrics.fidelity``)."""
+
+    split: Literal["test", "validation", "train"] = "test"
+    samples: Annotated[int, Field(ge=10)] | None = Field(
+        None, description="images on each side; half of the split if null"
+    )
+    batch_size: Count = 250
+
+
+class EvaluateDisentanglementParams(Section):
+    """How disentanglement is measured; the protocols of each metric stand in
+    ``ssavl.metrics.disentanglement``.
+    """
+
+    roles: Annotated[list[Role], Field(min_length=1)] = Field(
+        ["code", "category"], description="blocks that make the representation"
+    )
+    train: Annotated[int, Field(ge=20)] = Field(
+        10000, description="points that classifiers and histograms are made of"
+    )
+    test: Annotated[int, Field(ge=10)] = Field(
+        5000, description="further points that classifiers are scored on"
+    )
+    batch_size: Count = Field(250, description="images encoded at a time")
+    bins: Annotated[int, Field(ge=2)] = Field(
+        20, description="of a dimension's histogram, for mutual information"
+    )
+    trees: Count = Field(100, description="boosting rounds of each of DCI's classifiers")
+
+
+class EvaluateLikelihoodParams(Section):
+    """How tightly the likelihood is bounded, and on how many images
+    (``ssavl evaluate likelihood``).
+    """
+
+    split: Literal["train", "validation", "test"] = "test"
+    images: Count = Field(
+        16, description="the first so many of the split, and as many drawn from the generator"
+    )
+    rows: Count = Field(256, description="images times draws, or images times chains, at a time")
+    posterior_samples: Count = Field(
+        16, description="draws per image for the expectations of the surrogates"
+    )
+    k: Annotated[list[Count], Field(min_length=1)] = Field(
+        [1, 50, 5000], description="draws of each weighted bound"
+    )
+    temperatures: Annotated[int, Field(ge=0)] = Field(
+        500, description="of annealing; 0 leaves it out"
+    )
+    chains: Count = Field(8, description="of annealing, per image")
+    leapfrog: Count = Field(5, description="steps of a Hamiltonian transition; 1 is Langevin")
+    schedule: Literal["sigmoidal", "linear"] = "sigmoidal"
+    category_every: Count = Field(5, description="temperatures between Gibbs updates of a category")
+    start: Literal["encoder", "prior"] = Field(
+        "encoder", description="where annealing begins; an encoder is tighter"
+    )
+    sigma_from: Literal["given", "generated", "train", "validation", "test"] = Field(
+        "given",
+        description="where a Gaussian likelihood's sigma is learned: generated images, or a split",
+    )
