@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ssavl.methods.neighbours import nearest_mean, neighbours, spectrum
+from ssavl.methods.ssavl.neighbours import nearest_mean, neighbours, spectrum
 from ssavl.objectives.consistency import paired_information
 from ssavl.objectives.contrast import contrast
 from ssavl.objectives.elbo import elbo
