@@ -417,3 +417,24 @@ def test_what_two_modules_share_an_optimiser_has_once() -> None:
     optimiser = Optimiser().build(heads, OptimisationParams(), CPU.device)
     (group,) = optimiser.param_groups
     assert len(group["params"]) == len({id(p) for p in group["params"]}) == 6
+
+
+def test_logs_of_finished_acts_outlive_a_kill() -> None:
+    def train(tick: Callable[[int], None] | None = None) -> None:
+        run = make_run()
+        (act,) = run.acts
+        with_acts(run, [replace(act, name="early"), replace(act, tick=tick)]).train()
+
+    def die(step: int) -> None:
+        if step == 2:
+            raise Crash
+
+    with pytest.raises(Crash):
+        train(die)
+    early = SCRATCH / "log-early.csv"
+    log = early.read_bytes()
+    train()
+    assert early.read_bytes() == log
+    early.unlink()
+    train()  # from the last state, as ever
+    assert early.read_bytes() == log

@@ -1,16 +1,14 @@
-"""An act in progress: its optimisers, its log, and how far it is."""
+"""An act in progress: its optimisers, its means for the log, and how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ssavl.engine.act import Act
-from ssavl.engine.log import Log
 from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.schedule import learning_rate
 
@@ -22,15 +20,10 @@ class Playing:
         act: which.
         modules: of the run, by name.
         device: that they are on.
-        log: the file for its rows.
     """
 
-    def __init__(
-        self, act: Act, modules: Mapping[str, nn.Module], device: torch.device, log: Path
-    ) -> None:
-        self.act, self.log = act, Log(log)
-        self.log.path.unlink(missing_ok=True)  # of a run without a state to continue from
-        self.step, self.entered = 0, False
+    def __init__(self, act: Act, modules: Mapping[str, nn.Module], device: torch.device) -> None:
+        self.act, self.step, self.entered = act, 0, False
         needed = {name: own for phase in act.phases for name, own in phase.optimisers.items()}
         self.optimisers = {
             name: self._settings(name).build(
@@ -86,7 +79,6 @@ class Playing:
             "step": self.step,
             "entered": self.entered,
             "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
-            "log": self.log.state_dict(),
             "sums": self._sums,
             "counts": self._counts,
         }
@@ -96,5 +88,4 @@ class Playing:
         self.step, self.entered = state["step"], state["entered"]
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        self.log.load_state_dict(state["log"])
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])

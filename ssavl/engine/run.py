@@ -19,7 +19,7 @@ from ssavl.engine import state
 from ssavl.engine.act import Act
 from ssavl.engine.averages import Averages
 from ssavl.engine.device import Compute
-from ssavl.engine.log import LOG
+from ssavl.engine.log import LOG, Log
 from ssavl.engine.playing import Playing
 from ssavl.engine.progress import Progress
 from ssavl.engine.signals import StopRequest, stop_request
@@ -56,6 +56,8 @@ class Run:
         self.compute, self.rng, self.scratch = compute, rng, scratch
         self.probe, self.checkpoint_seconds = probe, checkpoint_seconds
         self.resumed_from: list[int] = []
+        names = [*(f"log-{act.name}.csv" for act in self.acts[:-1]), LOG]
+        self.logs = [Log(scratch / name) for name in names]
         self.averages = Averages(self.modules, averaged or {})
         self._turn_to(0)
 
@@ -68,6 +70,8 @@ class Run:
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._resume()
+        for log in self.logs:
+            log.write()  # neither cut by a kill, nor of a run that left no state
         with stop_request() as stop:
             self._play(stop)
             for number in range(self.number + 1, len(self.acts)):
@@ -92,14 +96,19 @@ class Run:
     def save(self) -> None:
         """Write the resume state; the state before it is kept as well."""
         modules = {name: module.state_dict() for name, module in self.modules.items()}
-        parts = {"playing": self.playing.state_dict(), "averages": self.averages.state_dict()}
-        whole = {"act": self.number, "resumed_from": self.resumed_from, "modules": modules, **parts}
+        whole = {
+            "act": self.number,
+            "resumed_from": self.resumed_from,
+            "modules": modules,
+            "playing": self.playing.state_dict(),
+            "averages": self.averages.state_dict(),
+            "logs": [log.state_dict() for log in self.logs],
+        }
         state.write(self.scratch, whole | state.of_process(self.rng))
 
     def _turn_to(self, number: int) -> None:
-        self.number, act = number, self.acts[number]
-        log = LOG if act is self.acts[-1] else f"log-{act.name}.csv"
-        self.playing = Playing(act, self.modules, self.compute.device, self.scratch / log)
+        self.number = number
+        self.playing = Playing(self.acts[number], self.modules, self.compute.device)
 
     def _play(self, stop: StopRequest) -> None:
         """The rest of the present act."""
@@ -134,10 +143,10 @@ class Run:
 
     def _write_row(self) -> dict[str, float]:
         row = self.playing.take_row()
-        if self.probe is not None and self.playing.act is self.acts[-1]:
+        if self.probe is not None and self.number == len(self.acts) - 1:
             with torch.no_grad(), torch.random.fork_rng(state.cuda_devices(self.compute.device)):
                 row |= self.probe()
-        self.playing.log.append(row)
+        self.logs[self.number].append(row)
         return row
 
     def _resume(self) -> None:
@@ -147,6 +156,8 @@ class Run:
         self._turn_to(whole["act"])
         self.playing.load_state_dict(whole["playing"])
         self.averages.load_state_dict(whole["averages"])
+        for log, own in zip(self.logs, whole["logs"], strict=True):
+            log.load_state_dict(own)
         for name, module in self.modules.items():
             module.load_state_dict(whole["modules"][name])
         state.restore_process(whole, self.rng)
