@@ -438,3 +438,18 @@ def test_logs_of_finished_acts_outlive_a_kill() -> None:
     early.unlink()
     train()  # from the last state, as ever
     assert early.read_bytes() == log
+
+
+def test_phases_that_share_an_optimiser_may_have_different_modules() -> None:
+    modules = {name: nn.Linear(1, 1, bias=False) for name in ("a", "b")}
+    before = {name: module.weight.item() for name, module in modules.items()}
+
+    def loss(update: int) -> Mapping[str, Tensor]:
+        x = torch.ones(1, 1)
+        return {"loss": (modules["a"](x) + modules["b"](x)).flatten()}
+
+    phases = tuple(Phase(name, tuple(name), loss, optimiser="game") for name in ("ab", "a"))
+    act = Act("game", phases, OptimisationParams(iterations=1, learning_rate=0.01))
+    Run(modules, [act], CPU, torch.Generator(), SCRATCH).train()
+    moved = {name: before[name] - module.weight.item() for name, module in modules.items()}
+    assert moved == pytest.approx({"a": 0.02, "b": 0.01}, rel=1e-3)

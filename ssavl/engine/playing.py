@@ -24,7 +24,10 @@ class Playing:
 
     def __init__(self, act: Act, modules: Mapping[str, nn.Module], device: torch.device) -> None:
         self.act, self.step, self.entered = act, 0, False
-        needed = {name: own for phase in act.phases for name, own in phase.optimisers.items()}
+        needed: dict[str, list[str]] = {}
+        for phase in act.phases:
+            for name, moved in phase.optimisers.items():
+                needed.setdefault(name, []).extend(moved)
         self.optimisers = {
             name: self._settings(name).build(
                 [modules[module] for module in needed[name]], act.optimisation, device
