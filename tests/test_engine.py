@@ -453,3 +453,20 @@ def test_phases_that_share_an_optimiser_may_have_different_modules() -> None:
     Run(modules, [act], CPU, torch.Generator(), SCRATCH).train()
     moved = {name: before[name] - module.weight.item() for name, module in modules.items()}
     assert moved == pytest.approx({"a": 0.02, "b": 0.01}, rel=1e-3)
+
+
+def test_an_average_rests_when_its_module_does() -> None:
+    """Of a module that moves in iterations 0 and 3 alone, as if there were no others."""
+
+    def average(every: int, n: int) -> Tensor:
+        run = make_run(n=n)
+        (act,) = run.acts
+        phase = Phase("a", ("a",), lambda _: {"loss": run.modules["a"][0].weight.sum(1)}, 1, every)  # type: ignore[index]
+        constant = act.optimisation.model_copy(update={"decay": 0})
+        run = with_acts(run, [replace(act, phases=(phase,), optimisation=constant)])
+        run.train()
+        for file in SCRATCH.iterdir():
+            file.unlink()
+        return run.averages["a"].get_parameter("0.weight")
+
+    assert torch.equal(average(3, 6), average(1, 2))

@@ -90,7 +90,7 @@ class Run:
             for number in phase.updates(playing.step):
                 means = update(phase, number, self.modules, playing.optimisers, self.compute)
                 playing.note(phase.name, means)
-        self.averages.follow(act.trained)
+        self.averages.follow(act.trained(playing.step))
         playing.step += 1
 
     def save(self) -> None:
