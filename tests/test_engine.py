@@ -470,3 +470,29 @@ def test_an_average_rests_when_its_module_does() -> None:
         return run.averages["a"].get_parameter("0.weight")
 
     assert torch.equal(average(3, 6), average(1, 2))
+
+
+@pytest.mark.parametrize("place", ["enter", "loss"])
+def test_a_mode_that_is_left_behind_does_not_outlive_an_iteration(place: str) -> None:
+    """Modes are not in the state: a resumed run would find others."""
+
+    def train(crash_at: int | None) -> list[Tensor]:
+        run = make_run(crash_at=crash_at)
+        (act,) = run.acts
+        network = run.modules["a"]
+        if place == "enter":
+            act = replace(act, enter=lambda: network.eval() and None)
+        else:
+            last = act.phases[1]
+            leave = replace(last, after=lambda number: number == 2 and network.eval() and None)
+            act = replace(act, phases=(act.phases[0], leave))
+        run = with_acts(run, [act])
+        run.train()
+        return result(run)
+
+    expected = train(None)
+    for file in SCRATCH.iterdir():
+        file.unlink()
+    with pytest.raises(Crash):
+        train(3)
+    assert all(torch.equal(a, b) for a, b in zip(train(None), expected, strict=True))

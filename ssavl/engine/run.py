@@ -82,6 +82,7 @@ class Run:
     def iterate(self) -> None:
         """One iteration: what time decides, every phase as often as it repeats, the averages."""
         playing, act = self.playing, self.playing.act
+        self._set_modes()
         playing.set_rates()
         if act.tick is not None:
             with torch.no_grad():
@@ -106,6 +107,11 @@ class Run:
         }
         state.write(self.scratch, whole | state.of_process(self.rng))
 
+    def _set_modes(self) -> None:
+        """Put modules in training mode; a mode that a loss left is in no state, so it must go."""
+        for module in self.modules.values():
+            module.train()
+
     def _turn_to(self, number: int) -> None:
         self.number = number
         self.playing = Playing(self.acts[number], self.modules, self.compute.device)
@@ -113,9 +119,8 @@ class Run:
     def _play(self, stop: StopRequest) -> None:
         """The rest of the present act."""
         playing, act = self.playing, self.playing.act
-        for module in self.modules.values():
-            module.train()
         if not playing.entered and act.enter is not None:
+            self._set_modes()
             with torch.no_grad(), self.compute.autocast():
                 act.enter()
         playing.entered = True
