@@ -496,3 +496,16 @@ def test_a_mode_that_is_left_behind_does_not_outlive_an_iteration(place: str) ->
     with pytest.raises(Crash):
         train(3)
     assert all(torch.equal(a, b) for a, b in zip(train(None), expected, strict=True))
+
+
+def test_a_memory_takes_nothing_that_a_kill_would_lose() -> None:
+    memory = Memory(count=torch.zeros((), dtype=torch.long), centres=torch.zeros(3, 2))
+    with pytest.raises(AttributeError, match="memory has no tensor 'centers'"):
+        memory.centers = torch.ones(3, 2)
+    with pytest.raises(ValueError, match=r"'centres' is \(3, 2\) of torch.float32"):
+        memory.centres = torch.ones(2, 2)
+    with pytest.raises(ValueError, match=r"'count' is \(\) of torch.int64"):
+        memory.count = memory.count + 0.5
+    weight = torch.ones((), requires_grad=True)
+    memory.centres = weight * memory.centres
+    assert not memory.centres.requires_grad  # or every iteration would hold all before it
