@@ -28,13 +28,14 @@ class Memory(nn.Module):
             AttributeError: not one of the tensors.
             ValueError: of another shape or type, which a resumed run would turn into the first.
         """
-        if name in self._buffers and isinstance(value, Tensor):
-            value, own = value.detach(), self._buffers[name]
-            assert own is not None
-            if (value.shape, value.dtype) != (own.shape, own.dtype):
-                raise ValueError(f"'{name}' is {tuple(own.shape)} of {own.dtype}")
-        elif name not in self.__dict__:
+        own = self._buffers.get(name)
+        if own is None and name not in self.__dict__:
             raise AttributeError(f"the memory has no tensor '{name}'")
+        if own is not None and isinstance(value, Tensor):
+            if (value.shape, value.dtype) != (own.shape, own.dtype):
+                kinds = [f"{tuple(tensor.shape)} of {tensor.dtype}" for tensor in (own, value)]
+                raise ValueError(f"'{name}' is {kinds[0]}, not {kinds[1]}")
+            value = value.detach()
         super().__setattr__(name, value)
 
     def __getattr__(

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,8 +54,8 @@ class Run:
         checkpoint_seconds: float = 60.0,
     ) -> None:
         self.modules, self.acts = dict(modules), list(acts)
-        self.compute, self.rng, self.scratch = compute, rng, scratch
-        self.probe, self.checkpoint_seconds = probe, checkpoint_seconds
+        self.compute, self.rng, self.scratch, self.probe = compute, rng, scratch, probe
+        self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
         self.resumed_from: list[int] = []
         names = [*(f"log-{act.name}.csv" for act in self.acts[:-1]), LOG]
         self.logs = [Log(scratch / name) for name in names]
@@ -82,11 +83,7 @@ class Run:
     def iterate(self) -> None:
         """One iteration: what time decides, every phase as often as it repeats, the averages."""
         playing, act = self.playing, self.playing.act
-        self._set_modes()
-        playing.set_rates()
-        if act.tick is not None:
-            with torch.no_grad():
-                act.tick(playing.step)
+        playing.begin()
         for phase in act.phases:
             for number in phase.updates(playing.step):
                 means = update(phase, number, self.modules, playing.optimisers, self.compute)
@@ -96,45 +93,33 @@ class Run:
 
     def save(self) -> None:
         """Write the resume state; the state before it is kept as well."""
-        modules = {name: module.state_dict() for name, module in self.modules.items()}
-        whole = {
-            "act": self.number,
-            "resumed_from": self.resumed_from,
-            "modules": modules,
-            "playing": self.playing.state_dict(),
-            "averages": self.averages.state_dict(),
-            "logs": [log.state_dict() for log in self.logs],
-        }
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        whole = {"act": self.number, "resumed_from": self.resumed_from, "parts": parts}
         state.write(self.scratch, whole | state.of_process(self.rng))
+        self.saved_at = time.monotonic()
 
-    def _set_modes(self) -> None:
-        """Put modules in training mode; a mode that a loss left is in no state, so it must go."""
-        for module in self.modules.values():
-            module.train()
+    def _parts(self) -> dict[str, Any]:
+        """What the state is of, besides the process."""
+        logs = {f"log {log.path.name}": log for log in self.logs}
+        modules = {f"module {name}": module for name, module in self.modules.items()}
+        return {"playing": self.playing, "averages": self.averages, **logs, **modules}
 
     def _turn_to(self, number: int) -> None:
         self.number = number
-        self.playing = Playing(self.acts[number], self.modules, self.compute.device)
+        self.playing = Playing(self.acts[number], self.modules, self.compute)
 
     def _play(self, stop: StopRequest) -> None:
         """The rest of the present act."""
-        playing, act = self.playing, self.playing.act
-        if not playing.entered and act.enter is not None:
-            self._set_modes()
-            with torch.no_grad(), self.compute.autocast():
-                act.enter()
-        playing.entered = True
-        saved_at = time.monotonic()
-        with Progress(playing.step, act, alone=len(self.acts) == 1) as progress:
+        playing = self.playing
+        playing.enter()
+        with Progress(playing.step, playing.act, alone=len(self.acts) == 1) as progress:
             while not playing.done:
                 try:
                     self.iterate()
                 except NotFiniteError as error:
                     self.save()
-                    raise UserError(
-                        f"{error} at {playing.where}: lower the learning rate, or use "
-                        f"--precision float32; the state before it is in {self.scratch}"
-                    ) from None
+                    message = f"{playing.where}: {error}; the state before it is in {self.scratch}"
+                    raise UserError(message) from None
                 progress.advance()
                 if playing.row_due:
                     progress.show(self._write_row())
@@ -142,9 +127,8 @@ class Run:
                     self.save()
                     message = f"stopped at {playing.where}; the same command continues"
                     raise Interrupted(stop.signum, message)
-                if time.monotonic() - saved_at > self.checkpoint_seconds:
+                if time.monotonic() - self.saved_at > self.checkpoint_seconds:
                     self.save()
-                    saved_at = time.monotonic()
 
     def _write_row(self) -> dict[str, float]:
         row = self.playing.take_row()
@@ -159,12 +143,8 @@ class Run:
             return
         path, whole = found
         self._turn_to(whole["act"])
-        self.playing.load_state_dict(whole["playing"])
-        self.averages.load_state_dict(whole["averages"])
-        for log, own in zip(self.logs, whole["logs"], strict=True):
-            log.load_state_dict(own)
-        for name, module in self.modules.items():
-            module.load_state_dict(whole["modules"][name])
+        for name, part in self._parts().items():
+            part.load_state_dict(whole["parts"][name])
         state.restore_process(whole, self.rng)
         self.resumed_from = [*whole["resumed_from"], self.playing.step]
         print(f"resuming at {self.playing.where} from {path}", file=sys.stderr)
