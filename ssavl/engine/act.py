@@ -35,7 +35,6 @@ class Act:
     tick: Callable[[int], None] | None = None
     optimisers: Mapping[str, Optimiser] = field(default_factory=dict)
 
-    @property
-    def trained(self) -> set[str]:
-        """Names of the modules that its phases update."""
-        return {name for phase in self.phases for name in phase.modules}
+    def trained(self, step: int) -> set[str]:
+        """Names of the modules that its iteration ``step`` updates."""
+        return {name for phase in self.phases if phase.updates(step) for name in phase.modules}

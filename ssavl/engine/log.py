@@ -47,8 +47,11 @@ class Log:
         return {"columns": self.columns, "rows": self.rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take them, and write the file."""
+        """Take them; :meth:`write` makes the file agree."""
         self.columns, self.rows = list(state["columns"]), list(state["rows"])
+
+    def write(self) -> None:
+        """Write the file anew; without a row there is none."""
         if self.rows:
             write_bytes(self.path, self._text(self.rows, header=True).encode())
         else:

@@ -1,16 +1,15 @@
-"""An act in progress: its optimisers, its log, and how far it is."""
+"""An act in progress: its optimisers, its means for the log, and how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ssavl.engine.act import Act
-from ssavl.engine.log import Log
+from ssavl.engine.device import Compute
 from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.schedule import learning_rate
 
@@ -21,28 +20,24 @@ class Playing:
     Args:
         act: which.
         modules: of the run, by name.
-        device: that they are on.
-        log: the file for its rows.
+        compute: device and precision.
     """
 
-    def __init__(
-        self, act: Act, modules: Mapping[str, nn.Module], device: torch.device, log: Path
-    ) -> None:
-        self.act, self.log = act, Log(log)
-        self.log.path.unlink(missing_ok=True)  # of a run without a state to continue from
+    def __init__(self, act: Act, modules: Mapping[str, nn.Module], compute: Compute) -> None:
+        self.act, self.modules, self.compute = act, modules, compute
         self.step, self.entered = 0, False
-        needed = {name: own for phase in act.phases for name, own in phase.optimisers.items()}
+        needed: dict[str, list[str]] = {}
+        for phase in act.phases:
+            for name, moved in phase.optimisers.items():
+                needed.setdefault(name, []).extend(moved)
         self.optimisers = {
             name: self._settings(name).build(
-                [modules[module] for module in needed[name]], act.optimisation, device
+                [modules[module] for module in needed[name]], act.optimisation, compute.device
             )
             for name in sorted(needed)
         }
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
-
-    def _settings(self, name: str) -> Optimiser:
-        return self.act.optimisers.get(name, Optimiser())
 
     @property
     def done(self) -> bool:
@@ -59,12 +54,21 @@ class Playing:
         """Whether a logging interval ends with the last iteration."""
         return self.step % self.act.optimisation.log_every == 0 or self.done
 
-    def set_rates(self) -> None:
-        """Give every optimiser the learning rate of the iteration that comes."""
-        rate = learning_rate(self.act.optimisation, self.step)
-        for name, optimiser in self.optimisers.items():
-            for group in optimiser.param_groups:
-                group["lr"] = rate * self._settings(name).rate
+    def enter(self) -> None:
+        """Do what comes before the first iteration, unless it is done."""
+        self._set_modes()
+        if not self.entered and self.act.enter is not None:
+            with torch.no_grad(), self.compute.autocast():
+                self.act.enter()
+        self.entered = True
+
+    def begin(self) -> None:
+        """Do what comes before the phases of an iteration: modes, rates, what time decides."""
+        self._set_modes()
+        self._set_rates()
+        if self.act.tick is not None:
+            with torch.no_grad():
+                self.act.tick(self.step)
 
     def note(self, phase: str, means: Mapping[str, Tensor]) -> None:
         """Remember the terms of an update for the log."""
@@ -86,7 +90,6 @@ class Playing:
             "step": self.step,
             "entered": self.entered,
             "optimisers": {name: own.state_dict() for name, own in self.optimisers.items()},
-            "log": self.log.state_dict(),
             "sums": self._sums,
             "counts": self._counts,
         }
@@ -96,5 +99,18 @@ class Playing:
         self.step, self.entered = state["step"], state["entered"]
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        self.log.load_state_dict(state["log"])
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
+
+    def _set_modes(self) -> None:
+        """Put modules in training mode: one that a loss left is in no state, so it must go."""
+        for module in self.modules.values():
+            module.train()
+
+    def _set_rates(self) -> None:
+        rate = learning_rate(self.act.optimisation, self.step)
+        for name, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = rate * self._settings(name).rate
+
+    def _settings(self, name: str) -> Optimiser:
+        return self.act.optimisers.get(name, Optimiser())

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ from ssavl.engine import state
 from ssavl.engine.act import Act
 from ssavl.engine.averages import Averages
 from ssavl.engine.device import Compute
-from ssavl.engine.log import LOG
+from ssavl.engine.log import LOG, Log
 from ssavl.engine.playing import Playing
 from ssavl.engine.progress import Progress
 from ssavl.engine.signals import StopRequest, stop_request
@@ -53,9 +54,11 @@ class Run:
         checkpoint_seconds: float = 60.0,
     ) -> None:
         self.modules, self.acts = dict(modules), list(acts)
-        self.compute, self.rng, self.scratch = compute, rng, scratch
-        self.probe, self.checkpoint_seconds = probe, checkpoint_seconds
+        self.compute, self.rng, self.scratch, self.probe = compute, rng, scratch, probe
+        self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
         self.resumed_from: list[int] = []
+        names = [*(f"log-{act.name}.csv" for act in self.acts[:-1]), LOG]
+        self.logs = [Log(scratch / name) for name in names]
         self.averages = Averages(self.modules, averaged or {})
         self._turn_to(0)
 
@@ -68,6 +71,8 @@ class Run:
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._resume()
+        for log in self.logs:
+            log.write()  # neither cut by a kill, nor of a run that left no state
         with stop_request() as stop:
             self._play(stop)
             for number in range(self.number + 1, len(self.acts)):
@@ -78,49 +83,43 @@ class Run:
     def iterate(self) -> None:
         """One iteration: what time decides, every phase as often as it repeats, the averages."""
         playing, act = self.playing, self.playing.act
-        playing.set_rates()
-        if act.tick is not None:
-            with torch.no_grad():
-                act.tick(playing.step)
+        playing.begin()
         for phase in act.phases:
             for number in phase.updates(playing.step):
                 means = update(phase, number, self.modules, playing.optimisers, self.compute)
                 playing.note(phase.name, means)
-        self.averages.follow(act.trained)
+        self.averages.follow(act.trained(playing.step))
         playing.step += 1
 
     def save(self) -> None:
         """Write the resume state; the state before it is kept as well."""
-        modules = {name: module.state_dict() for name, module in self.modules.items()}
-        parts = {"playing": self.playing.state_dict(), "averages": self.averages.state_dict()}
-        whole = {"act": self.number, "resumed_from": self.resumed_from, "modules": modules, **parts}
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        whole = {"act": self.number, "resumed_from": self.resumed_from, "parts": parts}
         state.write(self.scratch, whole | state.of_process(self.rng))
+        self.saved_at = time.monotonic()
+
+    def _parts(self) -> dict[str, Any]:
+        """What the state is of, besides the process."""
+        logs = {f"log {log.path.name}": log for log in self.logs}
+        modules = {f"module {name}": module for name, module in self.modules.items()}
+        return {"playing": self.playing, "averages": self.averages, **logs, **modules}
 
     def _turn_to(self, number: int) -> None:
-        self.number, act = number, self.acts[number]
-        log = LOG if act is self.acts[-1] else f"log-{act.name}.csv"
-        self.playing = Playing(act, self.modules, self.compute.device, self.scratch / log)
+        self.number = number
+        self.playing = Playing(self.acts[number], self.modules, self.compute)
 
     def _play(self, stop: StopRequest) -> None:
         """The rest of the present act."""
-        playing, act = self.playing, self.playing.act
-        for module in self.modules.values():
-            module.train()
-        if not playing.entered and act.enter is not None:
-            with torch.no_grad(), self.compute.autocast():
-                act.enter()
-        playing.entered = True
-        saved_at = time.monotonic()
-        with Progress(playing.step, act, alone=len(self.acts) == 1) as progress:
+        playing = self.playing
+        playing.enter()
+        with Progress(playing.step, playing.act, alone=len(self.acts) == 1) as progress:
             while not playing.done:
                 try:
                     self.iterate()
                 except NotFiniteError as error:
                     self.save()
-                    raise UserError(
-                        f"{error} at {playing.where}: lower the learning rate, or use "
-                        f"--precision float32; the state before it is in {self.scratch}"
-                    ) from None
+                    message = f"{playing.where}: {error}; the state before it is in {self.scratch}"
+                    raise UserError(message) from None
                 progress.advance()
                 if playing.row_due:
                     progress.show(self._write_row())
@@ -128,16 +127,15 @@ class Run:
                     self.save()
                     message = f"stopped at {playing.where}; the same command continues"
                     raise Interrupted(stop.signum, message)
-                if time.monotonic() - saved_at > self.checkpoint_seconds:
+                if time.monotonic() - self.saved_at > self.checkpoint_seconds:
                     self.save()
-                    saved_at = time.monotonic()
 
     def _write_row(self) -> dict[str, float]:
         row = self.playing.take_row()
-        if self.probe is not None and self.playing.act is self.acts[-1]:
+        if self.probe is not None and self.number == len(self.acts) - 1:
             with torch.no_grad(), torch.random.fork_rng(state.cuda_devices(self.compute.device)):
                 row |= self.probe()
-        self.playing.log.append(row)
+        self.logs[self.number].append(row)
         return row
 
     def _resume(self) -> None:
@@ -145,10 +143,8 @@ class Run:
             return
         path, whole = found
         self._turn_to(whole["act"])
-        self.playing.load_state_dict(whole["playing"])
-        self.averages.load_state_dict(whole["averages"])
-        for name, module in self.modules.items():
-            module.load_state_dict(whole["modules"][name])
+        for name, part in self._parts().items():
+            part.load_state_dict(whole["parts"][name])
         state.restore_process(whole, self.rng)
         self.resumed_from = [*whole["resumed_from"], self.playing.step]
         print(f"resuming at {self.playing.where} from {path}", file=sys.stderr)

@@ -12,7 +12,10 @@ from ssavl.engine.phase import Phase
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss that is not finite; no parameter was touched. The message names phase and terms."""
+    """A loss that is not finite; no parameter was touched.
+
+    The message names phase and terms, and what to do.
+    """
 
 
 def update(
@@ -40,7 +43,10 @@ def update(
     means = {name: term.mean() for name, term in terms.items()}
     if not torch.isfinite(means["loss"]):
         values = ", ".join(f"{name} {value.item():g}" for name, value in means.items())
-        raise NotFiniteError(f"the loss of phase '{phase.name}' is not finite ({values})")
+        raise NotFiniteError(
+            f"the loss of phase '{phase.name}' is not finite ({values}): lower the learning rate, "
+            "or use --precision float32"
+        )
     own = [optimisers[name] for name in phase.optimisers]
     for optimiser in own:
         optimiser.zero_grad(set_to_none=True)
