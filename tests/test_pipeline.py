@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 STAGES = ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"]
 # of stages that are not the file of their name in ssavl/stages
-MODULES = {"evaluate": "ssavl.evaluate.models"}
+MODULES = {"train-gan": "ssavl.stages.train", "evaluate": "ssavl.evaluate.models"}
 
 
 def executed(output: str) -> list[str]:
@@ -165,14 +165,9 @@ def test_an_experiment_on_another_generator_skips_train_gan(repository: Path) ->
 
 def test_ctrl_c_leaves_no_stage_recorded_as_done_and_repro_continues(repository: Path) -> None:
     lock = yaml.safe_load((repository / "dvc.lock").read_text())["stages"]["train-gan"]
-    params = repository / "params.yaml"
-    params.write_text(
-        re.sub(
-            r"(train-gan:\n  schedule: two-stage\n  iterations:) \d+",
-            r"\1 1500",
-            params.read_text(),
-        )
-    )
+    params = yaml.safe_load((repository / "params.yaml").read_text())
+    params["train-gan"]["iterations"] = 1500
+    (repository / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     process = start("dvc", "repro", "train-gan", cwd=repository)
     scratch = repository / ".ssavl"
     deadline = time.monotonic() + 120
