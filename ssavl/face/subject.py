@@ -16,9 +16,7 @@ from ssavl.generators.protocol import Generator
 from ssavl.latents.priors import Block, Prior
 from ssavl.latents.space import LatentSpace
 
-AnyGan = (
-    str | Path | GeneratorSource | WeightsFile | Generator | nn.Module | Callable[..., Any]
-)
+AnyGan = str | Path | GeneratorSource | WeightsFile | Generator | nn.Module | Callable[..., Any]
 
 
 def describe(

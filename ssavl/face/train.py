@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,11 @@ from ssavl.engine.device import choose
 from ssavl.engine.isolation import isolated
 from ssavl.errors import UserError
 from ssavl.face.run import checked, play, seeded
-from ssavl.images.batch import Pictures, as_batch
+from ssavl.images.batch import Pictures
 from ssavl.images.draws import Draws
 from ssavl.methods.method import Common
 from ssavl.methods.registry import find, own_params
 from ssavl.model import Model
-from ssavl.models.inference import InferenceModel
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import LatentsParams, NetworksParams
 from ssavl.params.stages import TrainParams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -217,6 +217,23 @@ FIGURE_MAKERS: dict[str, Callable[[Scene], Iterator[Drawing]]] = {
     "curves": curves,
     "calibration": calibration,
 }
+
+
+@torch.no_grad()
+def draw(scene: Scene, figures: Iterable[str]) -> list[Drawing]:
+    """The named figures.
+
+    Raises:
+        UserError: nothing of them can be drawn, or one needs what is not there.
+    """
+    drawings = [drawing for name in figures for drawing in FIGURE_MAKERS[name](scene)]
+    if not drawings:
+        space = scene.generator.latent_space
+        raise UserError(
+            f"{', '.join(figures)}: nothing to draw from the latents {space!r}; "
+            "for a traversal, try --block"
+        )
+    return drawings
 
 
 def _models(scene: Scene, figure: FigureName) -> Mapping[str, InferenceModel]:

@@ -49,8 +49,7 @@ def fit_encoders(
     left = _left_by_training(gan) if ours and fit.start_from == "gan" else {}
     likelihood = Likelihood.of(params.likelihood)
     method, model = dreaming(Subject(generator, likelihood, params.beta, rng), fit, left)
-    read = {"seed", "beta", "likelihood", "fit_encoders"}
-    settings = params.model_dump(mode="json", by_alias=True, include=read)
+    settings = params.of("beta", "likelihood", "fit_encoders")
     watched = Watch(watch, generator.image_shape)
     settings |= gan.settings() | watched.settings
     job = Job("fit-encoders", settings, gan.files(), out, options, compute, rng)

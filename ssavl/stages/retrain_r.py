@@ -60,8 +60,7 @@ def retrain_r(
         inputs["data"] = data / MANIFEST
     likelihood = Likelihood.of(params.likelihood)
     method = joint(Subject(generator, likelihood, params.beta, rng), fit, model, real)
-    read = {"seed", "beta", "likelihood", "retrain_r"}
-    settings = params.model_dump(mode="json", by_alias=True, include=read)
+    settings = params.of("beta", "likelihood", "retrain_r")
     watched = Watch(watch, generator.image_shape)
     settings |= gan.settings() | watched.settings
     job = Job("retrain-R", settings, inputs, out, options, compute, rng)

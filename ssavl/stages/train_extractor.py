@@ -40,7 +40,7 @@ def train_extractor(params: Params, data: Path, out: Path, options: Options) -> 
         method = build(params.train_extractor, draws, len(classes), rng)
     except ValueError as error:
         raise UserError(f"train-extractor: {error}") from None
-    settings = params.model_dump(mode="json", by_alias=True, include={"seed", "train_extractor"})
+    settings = params.of("train_extractor")
     job = Job("train-extractor", settings, {"data": data / MANIFEST}, out, options, compute, rng)
     return train(job, method, partial(_leave, out, prepared, classes, sha256(data / MANIFEST)))
 
