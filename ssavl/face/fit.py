@@ -9,12 +9,14 @@ import torch
 
 from ssavl.engine.device import choose
 from ssavl.engine.isolation import isolated
-from ssavl.face.run import play, seeded
-from ssavl.face.subject import AnyGan, as_generator, describe
+from ssavl.face.run import checked, play, seeded
+from ssavl.face.subject import describe
 from ssavl.generators.inspection import inspect, require
+from ssavl.generators.memory import AnyGan, as_generator
 from ssavl.latents.priors import Block, Prior
 from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
+from ssavl.models.bundle import Held
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import Objective
 from ssavl.params.stages import FitEncodersParams
@@ -74,8 +76,7 @@ def fit(
     described = describe(latent_dim, prior, latents, output_range, latent_shape, separate)
     compute, number = choose(device, precision), seeded(seed)
     with isolated(compute.device, number):
-        found, source = as_generator(generator, described)
-        compute.place(found)
+        found = compute.place(as_generator(generator, described))
         gradient = params.objective != "latent-nll"
         require(inspect(found, number), "the generator", gradient=gradient)
         torch.manual_seed(number)
@@ -83,4 +84,4 @@ def fit(
         subject = Subject(found, likelihood or Likelihood(), beta, rng)
         method, model = dreaming(subject, params, {})
         play(method, compute, rng, progress)
-        return Model.of(model, found, source, compute, number)
+        return Model(Held("ssavl", found, model), compute, number)

@@ -1,22 +1,13 @@
-"""What people hand over as a generator."""
+"""What a caller says of a generator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
-
-from torch import nn
+from collections.abc import Sequence
 
 from ssavl.errors import UserError
-from ssavl.generators import GeneratorSource, WeightsFile, load_generator
 from ssavl.generators.description import BlockDescription, Description
-from ssavl.generators.memory import wrap
-from ssavl.generators.protocol import Generator
 from ssavl.latents.priors import Block, Prior
 from ssavl.latents.space import LatentSpace
-
-AnyGan = str | Path | GeneratorSource | WeightsFile | Generator | nn.Module | Callable[..., Any]
 
 
 def describe(
@@ -53,18 +44,3 @@ def describe(
         )
     except ValueError as error:
         raise UserError(f"the generator: {error}") from None
-
-
-def as_generator(gan: AnyGan, described: Description) -> tuple[AnyGenerator, Source | None]:
-    """A frozen generator, and where it is, unless in memory.
-
-    Raises:
-        UserError: whatever keeps it from being one, with the way out.
-    """
-    if isinstance(gan, str | Path):
-        gan = GeneratorSource(str(gan), described=described)
-    if isinstance(gan, GeneratorSource | WeightsFile):
-        return load_generator(gan), gan
-    if isinstance(gan, ConvGenerator | ForeignGenerator):
-        return copy.deepcopy(gan).eval().requires_grad_(False), None
-    return wrap(gan, described), None

@@ -17,7 +17,7 @@ from ssavl.face.run import checked, play, seeded
 from ssavl.images.batch import Pictures
 from ssavl.images.draws import Draws
 from ssavl.methods.method import Common
-from ssavl.methods.registry import find, own_params
+from ssavl.methods.registry import make, own_params
 from ssavl.model import Model
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import LatentsParams, NetworksParams
@@ -75,13 +75,38 @@ def train(
             number,
             rng,
         )
-        try:
-            made = find(method).build(parameters, common, data)
-        except ValueError as error:
-            raise UserError(f"{method}: {error}") from None
+        made = make(method, parameters, common, data)
         run = play(made, compute, rng, progress)
-        ...
+        generator = run.averages["generator"] if made.leaves.generator is not None else None
+        assert generator is None or isinstance(generator, GeneratorNetwork)
+        encoders = None
+        if made.leaves.encoders:
+            encoders = InferenceModel(made.leaves.encoders, method)
+        for part in (generator, encoders):
+            if part is not None:
+                part.eval().requires_grad_(False)
+        return Model(Held(method, generator, encoders, made.leaves.clusterer), compute, number)
 
 
 def in_memory(images: Pictures, labels: Any, rng: torch.Generator) -> Draws:
-    """Images, and labels where there are any, as methods draw them."""
+    """Images, and labels where there are any, as methods draw them.
+
+    Raises:
+        UserError: images of no one size, or another number of labels.
+    """
+    x = as_batch(images, shape_of(images))
+    classes = None
+    if labels is not None:
+        classes = torch.as_tensor(labels, dtype=torch.int64).to(rng.device)
+        if classes.shape != (len(x),):
+            raise UserError(f"labels are {tuple(classes.shape)}; ({len(x)},) are needed")
+    as_floats(x)  # what cannot be trained on is refused before it begins
+    return Draws(shape_of(images), len(x), partial(_take, x), partial(_batches, x), rng, classes)
+
+
+def _take(x: Tensor, index: Tensor) -> Tensor:
+    return as_floats(x[index.to(x.device)]).to(index.device)
+
+
+def _batches(x: Tensor, size: int) -> Iterator[Tensor]:
+    yield from (as_floats(part) for part in x.split(size))
