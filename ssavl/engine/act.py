@@ -21,7 +21,8 @@ class Act:
         phases: in their order within an iteration.
         optimisation: how long and how fast.
         enter: called once before the first iteration, without gradients: k-means, centres, a new
-            component. What it finds goes into buffers, since a resumed run does not call it again.
+            component. What it finds goes into buffers, or into parameters in place: a resumed run
+            does not call it again, and optimisers hold the parameters that were there before.
         tick: called with the iteration's number before its phases, without gradients: what time
             alone decides, such as how far a code is open.
         optimisers: by name, a module's or one that a phase names; by default Adam with the act's
