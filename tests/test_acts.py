@@ -498,3 +498,12 @@ def test_a_shared_trunk_moves_once() -> None:
     once = torch.full((3, 2), 0.01)
     assert torch.allclose(moved("both"), once, rtol=1e-3)
     assert torch.allclose(moved(None), 2 * once, rtol=1e-3)
+
+
+def test_names_that_would_be_lost_are_refused() -> None:
+    act = Act("same", (), OptimisationParams(iterations=1))
+    with pytest.raises(ValueError, match="names of their own"):
+        Run({}, [act, act, act], CPU, torch.Generator(), Path("scratch"))
+    misspelt = Act("a", (), OptimisationParams(iterations=1), optimisers={"encodr": Optimiser()})
+    with pytest.raises(ValueError, match="no phase uses the optimisers"):
+        Run({}, [misspelt], CPU, torch.Generator(), Path("scratch"))

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from ssavl.engine import state
-from ssavl.engine.act import Act
+from ssavl.engine.act import Act, log_names
 from ssavl.engine.averages import Averages
 from ssavl.engine.device import Compute
-from ssavl.engine.log import LOG, Log
+from ssavl.engine.log import Log
 from ssavl.engine.playing import Playing
 from ssavl.engine.progress import Progress
 from ssavl.engine.signals import StopRequest, stop_request
@@ -59,8 +59,7 @@ class Run:
         self.compute, self.rng, self.scratch, self.probe = compute, rng, scratch, probe
         self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
         self.resumed_from: list[int] = []
-        names = [f"log-{act.name}.csv" for act in self.acts[:-1]]
-        self.logs = [Log(scratch / name) for name in (*names, LOG)]
+        self.logs = [Log(scratch / name) for name in log_names(self.acts)]
         self.averages = Averages(self.modules, averaged or {})
         self._turn_to(0)
 
