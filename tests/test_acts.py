@@ -166,7 +166,7 @@ def aae(
         Phase("adversary", ("encoder",), fool, optimiser=optimiser),
     )
     modules = {"encoder": encoder, "decoder": decoder, "critic": critic}
-    game = {"game": Optimiser(0.5, (0.5, 0.9))}
+    game = {"game": Optimiser(0.5, (0.5, 0.9))} if optimiser else {}
     return Method(modules, (Act("aae", phases, lasting(n), optimisers=game),), "encoder")
 
 
@@ -438,7 +438,9 @@ def encoder_of(build: Build, drop: str | None = None) -> list[Tensor]:
         method = build(rng, n)
         (act,) = method.acts
         phases = tuple(phase for phase in act.phases if phase.name != drop)
-        return method._replace(acts=(replace(act, phases=phases),))
+        used = {name for phase in phases for name in phase.optimisers}
+        settings = {name: own for name, own in act.optimisers.items() if name in used}
+        return method._replace(acts=(replace(act, phases=phases, optimisers=settings),))
 
     return list(trained(without, 20).modules["encoder"].parameters())
 

@@ -20,7 +20,8 @@ class Computing(Protocol):
 
 
 Owner = TypeVar("Owner", bound=Computing)
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @contextmanager
