@@ -53,7 +53,7 @@ def apart(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Ow
     """A method that leaves the caller's process as it found it."""
 
     @wraps(method)
-    def run(owner: Owner, *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with isolated(owner.compute.device):
             return method(owner, *args, **kwargs)
 
