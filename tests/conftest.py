@@ -71,6 +71,16 @@ def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
+def generator_in(out: Path) -> list[str]:
+    """The option that names the generator which a training of any method left in a folder."""
+    return ["--gan", str(out / "generator.pt")]
+
+
+def model_in(out: Path) -> list[str]:
+    """The options that name all that a training of any method left in a folder."""
+    return [*generator_in(out), "--encoders", str(out / "encoders.pt")]
+
+
 def image_folder(root: Path, per_class: int = 24, size: int = 28) -> Path:
     """Three classes of 28 x 28 images: a horizontal bar, a vertical bar, a square."""
     rng = np.random.default_rng(0)

@@ -58,7 +58,7 @@ CASES = {
         "no validation images",
     ),
     "unknown gain": (
-        ["train-gan", "--set", "train-gan.block_gain={nois: 0.3}"],
+        ["train-gan", "--set", "networks.generator.block_gain={nois: 0.3}"],
         "block_gain names ['nois']",
     ),
     "transformed images without a bound": (
@@ -71,7 +71,7 @@ CASES = {
         ],
         "fit-encoders.transformations need fit-encoders.objective elbo",
     ),
-    "one category": (["train-gan", "--set", "train-gan.categories=1"], "1 dimensions are too few"),
+    "one category": (["train-gan", "--set", "latents.categories=1"], "1 dimensions are too few"),
     "absent device": (["train-gan", "--device", "cuda:99"], "device 'cuda:99' cannot be used"),
     "missing metrics": (["metrics", "nowhere"], "nowhere/metrics.json does not exist"),
 }
@@ -98,7 +98,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(data: Path, case: str) -> 
             == 0
         )
     if "other" in arguments:
-        overrides = tiny_overrides(train_gan__categories=4)
+        overrides = tiny_overrides(latents__categories=4)
         assert invoke("train-gan", "--out", "other", *overrides).exit_code == 0
         assert (
             invoke(
@@ -148,7 +148,9 @@ def test_a_full_disk_costs_nothing_that_was_there(data: Path, command: str) -> N
             command,
             "--out",
             str(precious),
-            *tiny_overrides(prepare_data__root="images", train_gan__width=8),
+            *tiny_overrides(
+                prepare_data__root="images", networks__generator="{width: 8, hidden: 8}"
+            ),
         )
         assert result.exit_code == 1, result.output
         assert "No space left on device; free space or choose another --out" in result.stderr

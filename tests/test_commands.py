@@ -122,10 +122,10 @@ def plan(*arguments: str) -> dict[str, Any]:
 
 
 def test_options_go_before_assignments_before_the_file() -> None:
-    Path("params.yaml").write_text("seed: 1\ntrain-gan: {iterations: 11, width: 5}\n")
+    Path("params.yaml").write_text("seed: 1\ntrain-gan: {iterations: 11, n_critic: 5}\n")
     sets = ("--set", "seed=2", "--set", "train-gan.iterations=22")
     found = plan("train-gan", *sets, "--seed", "3")
-    assert (found["seed"], found["iterations"], found["width"]) == (3, 22, 5)
+    assert (found["seed"], found["iterations"], found["n_critic"]) == (3, 22, 5)
 
 
 def test_zero_and_repeated_options_count_and_absent_ones_do_not() -> None:

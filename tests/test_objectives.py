@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ssavl.methods.neighbours import nearest_mean, neighbours, spectrum
+from ssavl.engine.schedule import openings, ramp
+from ssavl.methods.ssavl.neighbours import nearest_mean, neighbours, spectrum
 from ssavl.objectives.consistency import paired_information
 from ssavl.objectives.contrast import contrast
 from ssavl.objectives.elbo import elbo
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood, LikelihoodName, bits_per_dimension
-from ssavl.objectives.mutual_information import code_nll, openings, ramp
+from ssavl.objectives.mutual_information import code_nll
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
 from tests.linear_gaussian import SIGMA, LinearGaussian
 

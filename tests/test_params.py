@@ -25,11 +25,11 @@ def test_the_command_line_knows_the_same_figures() -> None:
 
 
 def test_flags_over_overrides_over_file_over_defaults() -> None:
-    Path("p.yaml").write_text("seed: 1\ntrain-gan: {iterations: 11, width: 5}\n")
+    Path("p.yaml").write_text("seed: 1\ntrain-gan: {iterations: 11, n_critic: 5}\n")
     params = load_params(
         Path("p.yaml"), ["seed=2", "train-gan.iterations=22"], {"seed": 3, "beta": None}
     )
-    assert (params.seed, params.train_gan.iterations, params.train_gan.width) == (3, 22, 5)
+    assert (params.seed, params.train_gan.iterations, params.train_gan.n_critic) == (3, 22, 5)
     assert params.beta == Params().beta
 
 

@@ -16,7 +16,7 @@ from ssavl.generators import GeneratorSource, load_generator
 from ssavl.models.inference import load_inference_model
 from ssavl.params.stages import FIGURES
 from ssavl.storage.checkpoint import load_checkpoint
-from tests.conftest import image_folder, invoke, tiny_overrides
+from tests.conftest import image_folder, invoke, model_in, tiny_overrides
 
 KEYS = (
     "accuracy",
@@ -126,13 +126,11 @@ def test_retraining_on_real_images_is_named_and_reads_them(data: Path) -> None:
 
 
 def test_an_autoencoder_is_measured_like_any_other_model(data: Path) -> None:
-    overrides = tiny_overrides(train_vae__iterations=3, train_vae__batch_size=8)
-    result = invoke("train-vae", "--json", *overrides)
+    overrides = tiny_overrides(train__iterations=3, train__batch_size=8)
+    result = invoke("train", "--method", "vae", "--json", *overrides)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["model"] == "vae"
-    result = invoke(
-        "evaluate", "--gan", "data/vae/generator.pt", "--encoders", "data/vae", *overrides
-    )
+    result = invoke("evaluate", *model_in(data / "model"), *overrides)
     assert result.exit_code == 0, result.output
     metrics = json.loads((data / "evaluate/metrics.json").read_text())["vae"]
     assert metrics["ll"] < 0 < metrics["mse"]
@@ -169,9 +167,9 @@ def test_the_pipeline_at_other_sizes(size: int, channels: int) -> None:
 @pytest.mark.parametrize("schedule", ["two-stage", "interleaved"])
 def test_every_stage_runs_in_bf16(data: Path, schedule: str) -> None:
     overrides = tiny_overrides(
-        train_gan__schedule=schedule, train_gan__ema_decay=0.9, train_vae__iterations=2
+        train_gan__schedule=schedule, train_gan__ema_decay=0.9, train__iterations=2
     )
-    for command in ("train-gan", "fit-encoders", "retrain-R", "train-vae", "evaluate"):
+    for command in ("train-gan", "fit-encoders", "retrain-R", "train", "evaluate"):
         result = invoke(command, "--precision", "bf16", *overrides)
         assert result.exit_code == 0, result.output
     assert json.loads((data / "gan/run.json").read_text())["precision"] == "bf16"
@@ -207,7 +205,7 @@ def test_clusters_of_real_images_are_recorded(data: Path) -> None:
 
 
 def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
-    overrides = tiny_overrides(train_gan__categories=0, train_gan__code_dim=0)
+    overrides = tiny_overrides(latents__categories=0, latents__code=0)
     assert invoke("train-gan", "--out", "plain", *overrides).exit_code == 0
     result = invoke("fit-encoders", "--gan", "plain/generator.pt", "--out", "fitted", *overrides)
     assert result.exit_code == 0, result.output

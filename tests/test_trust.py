@@ -70,7 +70,7 @@ def laid_out(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         images = image_folder(root / "images")
         overrides = [o for o in tiny_overrides(prepare_data__root=images) if o != "--set"]
-        more = ["train-vae.iterations=2", "train-vae.batch_size=8", "train-extractor.iterations=2"]
+        more = ["train.iterations=2", "train.batch_size=8", "train-extractor.iterations=2"]
         more += [
             "train-extractor.width=4",
             "train-extractor.batch_size=8",

@@ -40,7 +40,9 @@ def leave_encoders(
 def leave_model(out: Path, name: str, leaves: Leaves, run: Run) -> Mapping[str, Any]:
     """All that a method leaves."""
     found = dict(leave_generator(out, leaves, run))
-    model = InferenceModel(leaves.encoders, name)
-    assert leaves.generator is not None
+    if not leaves.encoders:
+        return found
+    model, generator = InferenceModel(leaves.encoders, name), run.averages["generator"]
+    assert isinstance(generator, ConvGenerator)
     source = WeightsFile(out / "generator.pt")
-    return found | dict(leave_encoders(out, model, leaves.generator, source, run))
+    return found | dict(leave_encoders(out, model, generator, source, run))
