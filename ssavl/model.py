@@ -17,15 +17,17 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute, choose
 from ssavl.errors import UserError
-from ssavl.generators import AnyGenerator, GeneratorSource, Source, load_generator
+from ssavl.generators import GeneratorSource, Source
 from ssavl.generators.origin import Origin
 from ssavl.inversion.refinement import Refined, Refinement, refine
 from ssavl.latents import walks
-from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import Factorised, LatentSpace
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import squared_error
-from ssavl.models.bundle import check_fit
-from ssavl.models.inference import InferenceModel, load_inference_model
+from ssavl.models.bundle import Bundle
+from ssavl.models.protocol import Observed
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood
 
 Images = Tensor | NDArray[Any]
@@ -46,9 +48,10 @@ def load(
     """Encoders, and the generator that they were fitted to.
 
     Args:
-        encoders: a folder of ``fit-encoders`` or ``retrain-R``, or its file.
-        gan: the generator; ``None`` is the one that the encoders name, where loading it runs no
-            code.
+        encoders: a folder of ``fit-encoders`` or ``retrain-R``, or of any training that leaves
+            encoders, or its file.
+        gan: the generator; ``None`` is the one in the same file, else the one that the encoders
+            name, where loading it runs no code.
         device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this
             machine has.
         seed: of what comes from the prior or from the posterior.
@@ -59,8 +62,7 @@ def load(
     """
     path = Path(encoders)
     source = GeneratorSource(str(gan)) if isinstance(gan, str | Path) else gan
-    compute = choose(device, precision)
-    return Model(compute.place(load_inference_model(path)), path, source, compute, seed)
+    return Model(Bundle(path, source), choose(device, precision), seed)
 
 
 class Model:
@@ -73,42 +75,30 @@ class Model:
     Attributes:
         inference: the encoders.
         folder: that they are in.
+        bundle: they, and what is known of their generator.
     """
 
-    def __init__(
-        self,
-        inference: InferenceModel,
-        path: Path,
-        source: Source | None,
-        compute: Compute,
-        seed: int,
-    ) -> None:
-        self.inference = inference
-        self.folder = path if path.is_dir() else path.parent
-        self._path = path
-        self._source = source
+    def __init__(self, bundle: Bundle, compute: Compute, seed: int) -> None:
+        self.bundle = bundle
+        self.inference = compute.place(bundle.inference)
+        self.folder = bundle.folder
         self._compute = compute
         self._rng = compute.generator(seed)
         torch.manual_seed(seed + 1)  # another stream: posterior draws must not repeat the prior's
 
     @cached_property
-    def generator(self) -> AnyGenerator:
+    def generator(self) -> GeneratorNetwork:
         """The generator, loaded when it is first needed.
 
         Raises:
             UserError: it cannot be loaded, or the encoders belong to another.
         """
-        source = self._source or self.origin.source(self.folder)
-        generator = self._compute.place(load_generator(source))
-        check_fit(self.inference, generator, self._path)
-        return generator
+        return self._compute.place(self.bundle.load_generator())
 
     @property
     def origin(self) -> Origin:
         """What the encoders say of their generator. Raises ``UserError`` where they say nothing."""
-        if self.inference.origin is None:
-            raise UserError(f"{self._path} names no generator: fit its encoders anew")
-        return self.inference.origin
+        return self.bundle.origin
 
     @cached_property
     def latent_space(self) -> LatentSpace:
@@ -142,13 +132,10 @@ class Model:
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``."""
+        device = self._compute.device
         with self._compute.autocast():
-            return torch.cat(
-                [
-                    self.generator(part.to(self._compute.device)).float()
-                    for part in latents.split(BATCH)
-                ]
-            )
+            parts = [self.generator(part.to(device)).float() for part in latents.split(BATCH)]
+        return torch.cat(parts)
 
     def reconstruct(self, images: Images) -> Tensor:
         """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
@@ -169,24 +156,20 @@ class Model:
         for batch in self._batches(images):
             x = self._tensor(batch)
             posterior = self._infer(x)
-            parts.append(
-                refine(
-                    x,
-                    self.complete(posterior),
-                    self.generator,
-                    refinement,
-                    self.deviations(posterior),
-                )
-            )
+            start, deviations = self.complete(posterior), self.deviations(posterior)
+            parts.append(refine(x, start, self.generator, refinement, deviations))
         return Refined.join(parts)
 
     def deviations(self, posterior: Posterior) -> Tensor:
         """Deviations in base space ``(N, D)``; 1, the prior's,
-        for a category and for what is not inferred.
+        for a category and for what is not inferred, or inferred without any.
         """
-        inferred = posterior.space.of_role("noise", "code")
-        known = {block.name: posterior.gaussian(block.name).stddev for block in inferred}
-        ones = torch.ones(len(posterior.mode), self.latent_space.dim, device=posterior.device)
+        known = {}
+        if isinstance(posterior, Factorised):
+            inferred = posterior.space.of_role("noise", "code")
+            known = {block.name: posterior.gaussian(block.name).stddev for block in inferred}
+        mode = posterior.mode
+        ones = torch.ones(len(mode), self.latent_space.dim, device=mode.device)
         return self.latent_space.join({**self.latent_space.split(ones), **known})
 
     @torch.no_grad()
@@ -196,8 +179,8 @@ class Model:
         """Bounds on log p(x) in nats, ``(N,)`` each:
         ``ll`` (Eq. 18), ``ll_code``, ``ll_noise``, every KL, and ``mse``.
 
-        Images unlike the generator's score low. Bounds that need a block which is not inferred are
-        left out.
+        Images unlike the generator's score low. Bounds that need a block which is not inferred, or
+        a density that the posterior has not, are left out.
 
         Args:
             samples: of the posterior, per image.
@@ -207,11 +190,12 @@ class Model:
             UserError: as :meth:`posterior`.
         """
         rows: dict[str, list[Tensor]] = {}
+        density = Observed(self.generator, likelihood)
         for batch in self._batches(images):
             x = self._tensor(batch)
             posterior = self._infer(x)
             with self._compute.autocast():
-                terms = surrogates(x, posterior, self.generator, likelihood, samples, self._rng)
+                terms = surrogates(x, posterior, density, samples, self._rng)
             terms["mse"] = squared_error(x, self.decode(self.complete(posterior)))
             for name, term in terms.items():
                 rows.setdefault(name, []).append(term.float())
@@ -220,7 +204,7 @@ class Model:
     @torch.no_grad()
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
         """Draws from the prior: latents ``(n, D)`` and their images ``(n, C, H, W)``."""
-        latents = self.latent_space.sample(n, self._rng)
+        latents = self.generator.draw(n, self._rng)
         return latents, self.decode(latents)
 
     def interpolate(self, a: Images, b: Images, steps: int = 10) -> Tensor:

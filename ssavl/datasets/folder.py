@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ssavl.datasets.source import Source
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.images.array import Images
 from ssavl.images.file import EXTENSIONS, UNREADABLE, decode, image_files
 
@@ -48,7 +48,7 @@ def folder(
             decode(path, size, channels)
             readable.append(path)
         except UNREADABLE as error:
-            unreadable[str(path.relative_to(root))] = str(error).splitlines()[0][:200]
+            unreadable[str(path.relative_to(root))] = first_line(error, 200)
     if len(readable) < 2:
         raise UserError(
             f"data folder {root}: {len(readable)} of {len(files)} images can be read; "

@@ -63,7 +63,7 @@ class Scene:
 
     def latents(self, n: int) -> Tensor:
         """``(n, D)`` prior draws, the same at each call."""
-        return self.generator.latent_space.sample(n, self.rng())
+        return self.generator.draw(n, self.rng())
 
     def rng(self) -> torch.Generator:
         """A freshly seeded generator on the device."""
@@ -205,7 +205,10 @@ def calibration(scene: Scene) -> Iterator[Drawing]:
         )
         for name, model in models.items()
     }
-    yield "calibration", calibration_plot(found)
+    told = {name: own for name, own in found.items() if own}
+    if not told:
+        raise UserError("calibration: no encoders here tell how sure they are")
+    yield "calibration", calibration_plot(told)
 
 
 FIGURE_MAKERS: dict[str, Callable[[Scene], Iterator[Drawing]]] = {
