@@ -20,13 +20,14 @@ from torch import Tensor
 from ssavl.engine.device import Compute
 from ssavl.engine.isolation import Stream, apart, isolated
 from ssavl.images.batch import Pictures, as_batch, as_floats
-from ssavl.inversion.refinement import Optimiser, Refined, Refinement, deviations, refine
+from ssavl.inversion.refinement import Refined, Refinement, deviations, refine
 from ssavl.latents import walks
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import LatentSpace
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import squared_error
-from ssavl.models.bundle import Bundle, Held
+from ssavl.models.bundle import Bundle
+from ssavl.models.held import Held
 from ssavl.models.inference import InferenceModel
 from ssavl.models.protocol import Observed
 from ssavl.networks.generator import GeneratorNetwork
@@ -60,11 +61,6 @@ class Model:
     def inference(self) -> InferenceModel:
         """The encoders. Raises ``UserError`` where there are none."""
         return self.bundle.inference
-
-    @property
-    def folder(self) -> Path:
-        """That the encoders are in."""
-        return self.bundle.folder
 
     @cached_property
     def generator(self) -> GeneratorNetwork:
@@ -130,22 +126,19 @@ class Model:
         images: Pictures,
         steps: int = 100,
         *,
-        optimiser: Optimiser = "lbfgs",
-        learning_rate: float = 0.1,
-        prior_weight: float = 0.001,
-        relax: bool = False,
+        refinement: Refinement | None = None,
     ) -> Refined:
         """Encode, then refine each image's latents by gradient descent; in its objective never
         worse than the encoding.
 
         Args:
-            steps, optimiser, learning_rate, prior_weight, relax: as
-                :class:`ssavl.inversion.refinement.Refinement` has them.
+            steps: passes through the generator, forth and back, by L-BFGS.
+            refinement: instead, how to optimise in every detail.
 
         Raises:
             UserError: as :meth:`posterior`; a generator that passes no gradient.
         """
-        settings = Refinement(steps, optimiser, learning_rate, prior_weight, relax)
+        settings = refinement or Refinement(steps)
         parts = []
         for x in self._batches(images):
             posterior = self._infer(x)

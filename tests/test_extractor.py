@@ -98,11 +98,11 @@ def test_a_run_that_was_stopped_ends_in_the_same_weights(
     assert invoke(*train("whole")).exit_code == 0
     iterate = Run.iterate
 
-    def stop(self: Run, step: int) -> None:
-        if step == 25:
+    def stop(self: Run) -> None:
+        if self.playing.step == 25:
             self.save()
             raise Interrupted(15, "stopped")
-        iterate(self, step)
+        iterate(self)
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "iterate", stop)
@@ -133,5 +133,5 @@ def test_data_without_labels_are_refused(data: Path) -> None:
     )
     assert not Path("judge").exists()
     shutil.copy("data/gan/generator.pt", "other.pt")
-    with pytest.raises(UserError, match="holds 'generator' where 'extractor' is needed"):
+    with pytest.raises(UserError, match="holds 'model' where 'extractor' is needed"):
         load_extractor(Path("other.pt"))

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ssavl
+from ssavl.latents.space import Factorised
 from tests.processes import ROOT
 
 QUICK: dict[str, Any] = {"iterations": 3, "batch_size": 8, "progress": False, "device": "cpu"}
@@ -74,7 +75,9 @@ def test_any_callable_and_any_latent_space() -> None:
     assert torch.equal(latents[:, 3:].sum(1), torch.ones(3))
     assert images.min() >= 0
     assert images.max() <= 1
-    assert model.posterior(images).probabilities("kind").shape == (3, 2)
+    posterior = model.posterior(images)
+    assert isinstance(posterior, Factorised)
+    assert posterior.probabilities("kind").shape == (3, 2)
 
 
 def state() -> tuple[Any, ...]:
@@ -83,7 +86,7 @@ def state() -> tuple[Any, ...]:
         torch.get_num_threads(),
         torch.is_grad_enabled(),
         torch.get_default_dtype(),
-        np.random.get_state()[1].tolist(),  # type: ignore[union-attr, index]
+        np.random.get_state()[1].tolist(),  # type: ignore[index]
     )
 
 

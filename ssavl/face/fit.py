@@ -16,7 +16,7 @@ from ssavl.generators.memory import AnyGan, as_generator
 from ssavl.latents.priors import Block, Prior
 from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
-from ssavl.models.bundle import Held
+from ssavl.models.held import Held
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import Objective
 from ssavl.params.stages import FitEncodersParams
@@ -48,8 +48,7 @@ def fit(
     Nothing of the caller changes: neither the generator, which is copied, nor torch's global state.
 
     Args:
-        generator: an ``nn.Module`` or a function from latents to images, a file, or a
-            ``GeneratorSource``.
+        generator: an ``nn.Module`` or a function, a file, or a ``GeneratorSource``.
         latent_dim, prior: of one latent vector; found by looking at the network where left out.
         latents: instead, blocks or a whole latent space.
         output_range: of its images; by default [-1, 1] where they are negative, else [0, 1].
@@ -62,8 +61,7 @@ def fit(
         seed: of everything random; or a generator, which it is drawn from.
         device, precision: the best that this machine has, by default.
         progress: whether a bar shows.
-        settings: anything else of ``fit-encoders`` in the parameters, such as ``batch_size`` or
-            ``learning_rate``.
+        settings: anything else of ``fit-encoders`` in the parameters, such as ``batch_size``.
 
     Raises:
         UserError: a generator that is unfit, and why; an unknown setting, or a value out of range.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,16 @@ from ssavl.engine.device import choose
 from ssavl.engine.isolation import isolated
 from ssavl.errors import UserError
 from ssavl.face.run import checked, play, seeded
-from ssavl.images.batch import Pictures
+from ssavl.images.batch import Pictures, as_batch, as_floats, shape_of
 from ssavl.images.draws import Draws
 from ssavl.methods.method import Common
 from ssavl.methods.registry import make, own_params
 from ssavl.model import Model
+from ssavl.models.held import Held
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import LatentsParams, NetworksParams
 from ssavl.params.stages import TrainParams
+from ssavl.runs.leaving import collect
 
 
 def train(
@@ -77,15 +80,12 @@ def train(
         )
         made = make(method, parameters, common, data)
         run = play(made, compute, rng, progress)
-        generator = run.averages["generator"] if made.leaves.generator is not None else None
-        assert generator is None or isinstance(generator, GeneratorNetwork)
-        encoders = None
-        if made.leaves.encoders:
-            encoders = InferenceModel(made.leaves.encoders, method)
-        for part in (generator, encoders):
+        saved = collect(method, {}, made.leaves, run)
+        for part in (saved.generator, saved.inference):
             if part is not None:
-                part.eval().requires_grad_(False)
-        return Model(Held(method, generator, encoders, made.leaves.clusterer), compute, number)
+                compute.place(part.eval().requires_grad_(False))
+        held = Held(method, saved.generator, saved.inference, saved.clusterer)
+        return Model(held, compute, number)
 
 
 def in_memory(images: Pictures, labels: Any, rng: torch.Generator) -> Draws:

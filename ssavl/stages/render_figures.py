@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ssavl.datasets.prepared import Split, read_prepared
 from ssavl.engine.log import LOG
-from ssavl.figures.scene import ROWS, Scene
+from ssavl.figures.drawings import ROWS, draw
+from ssavl.figures.save import save_drawing
+from ssavl.figures.scene import Scene
 from ssavl.generators import Source, load_generator
 from ssavl.models.bundle import load_models
 from ssavl.params.stages import Params
@@ -43,18 +45,9 @@ def render(
     settings, images = params.render_figures, None
     if data is not None:
         images = next(read_prepared(data).batches(split, ROWS * settings.columns))
-    scene = Scene(
-        generator,
-        models,
-        images,
-        f"{split} images",
-        _logs(gan, models, encoders),
-        settings.columns,
-        blocks,
-        settings.gif,
-        params.seed,
-        compute,
-    )
+    logs, title = _logs(gan, models, encoders), f"{split} images"
+    columns, gif, seed = settings.columns, settings.gif, params.seed
+    scene = Scene(generator, models, images, title, logs, columns, blocks, gif, seed, compute)
     drawings = draw(scene, figures)
     with locked(out):
         return [save_drawing(out, stem, drawing) for stem, drawing in drawings]

@@ -12,12 +12,12 @@ from ssavl.methods.method import Common
 from ssavl.methods.registry import make, own_params
 from ssavl.params.stages import Params
 from ssavl.runs import training
-from ssavl.runs.leaving import leave_generator, leave_model
+from ssavl.runs.leaving import leave_model
 from ssavl.runs.workspace import Options, seed_everything
 
 
 def train(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
-    """Train the method that ``train.method`` names; write what it leaves, logs, ``run.json``.
+    """Train the method that ``train.method`` names; write ``model.pt``, logs and ``run.json``.
 
     Raises:
         UserError: an unknown method, parameters that it has not, missing data, images that its
@@ -30,7 +30,8 @@ def train(params: Params, data: Path, out: Path, options: Options) -> dict[str, 
     settings["methods"] = {name: own.model_dump(mode="json")}
     job, draws = _job("train", settings, params.seed, data, out, options)
     method = make(name, own, Common.of(params, params.train, job.rng), draws)
-    return training.train(job, method, partial(leave_model, out, name, method.leaves))
+    leave = partial(leave_model, out / "model.pt", name, settings, method.leaves)
+    return training.train(job, method, leave)
 
 
 def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[s
     settings = params.of("latents", "networks", "train_gan")
     job, draws = _job("train-gan", settings, params.seed, data, out, options)
     method = make("ss-avl", own, Common.of(params, own, job.rng), draws)
-    return training.train(job, method, partial(leave_generator, out, method.leaves))
+    leave = partial(leave_model, out / "generator.pt", "ss-avl", settings, method.leaves)
+    return training.train(job, method, leave)
 
 
 def _job(
