@@ -36,6 +36,8 @@ from ssavl.objectives.likelihood import Likelihood
 BATCH = 250  # images on the device at a time
 PAPER = Likelihood()
 
+Latents = Tensor | NDArray[Any]
+
 
 class Model:
     """What ``ssavl.load``, ``ssavl.fit`` and ``ssavl.train`` return.
@@ -105,7 +107,7 @@ class Model:
 
     @apart
     @torch.no_grad()
-    def decode(self, latents: Tensor | NDArray[Any]) -> Tensor:
+    def decode(self, latents: Latents) -> Tensor:
         """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``."""
         parts = torch.as_tensor(latents, dtype=torch.float32).split(BATCH)
         device = self.compute.device
@@ -166,13 +168,15 @@ class Model:
         """
         rows: dict[str, list[Tensor]] = {}
         density = Observed(self.generator, likelihood)
-        for x in self._batches(images):
+        for batch in self._batches(images):
+            # torch.distributions has no divergences of nothing: a black image stands in for it.
+            x = batch if len(batch) else batch.new_zeros(1, *self.image_shape)
             posterior = self._infer(x)
             with self._stream.drawing(), self.compute.autocast():
                 terms = surrogates(x, posterior, density, samples, self._rng)
             terms["mse"] = squared_error(x, self.decode(self.complete(posterior)))
             for name, term in terms.items():
-                rows.setdefault(name, []).append(term.float())
+                rows.setdefault(name, []).append(term.float()[: len(batch)])
         return {name: torch.cat(terms) for name, terms in rows.items()}
 
     @apart
@@ -191,9 +195,10 @@ class Model:
         return self.walk(self.encode(a), self.encode(b), steps)
 
     @apart
-    def walk(self, a: Tensor, b: Tensor, steps: int = 10) -> Tensor:
+    def walk(self, a: Latents, b: Latents, steps: int = 10) -> Tensor:
         """The images between latents ``a`` and ``b``, ``(N, D)`` each: ``(N, steps, C, H, W)``."""
-        path = walks.interpolate(a, b, self.latent_space, steps)
+        ends = (torch.as_tensor(end, dtype=torch.float32) for end in (a, b))
+        path = walks.interpolate(*ends, self.latent_space, steps)
         return self.decode(path.flatten(0, 1)).unflatten(0, (len(a), steps))
 
     @apart

@@ -73,8 +73,8 @@ def test_files_of_the_first_format_give_the_numbers_that_they_gave(suffix: str) 
     assert torch.allclose(made, known["generated"], atol=1e-5)
     assert torch.allclose(parameters, known["parameters"], atol=1e-5)
     assert (model.name, model.image_noise) == ("ssavl", 0.25)
-    assert model.bundle.origin is not None
-    assert model.bundle.origin.weights == weights_hash(loaded.generator)
+    assert model.origin is not None
+    assert model.origin.weights == weights_hash(loaded.generator)
     if suffix == ".pt":  # what export wrote had none
         (left,) = (rebuild_as(Encoder, one) for one in loaded.training_encoders)
         assert torch.allclose(left(known["images"]), known["left"], atol=1e-5)

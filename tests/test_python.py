@@ -25,8 +25,9 @@ QUICK["encoder"] = {"width": 2, "features": 4}
 
 
 def network(dim: int = 6) -> nn.Module:
-    torch.manual_seed(0)
-    layers = [nn.Linear(dim, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 28 * 28)]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Linear(dim, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 28 * 28)]
     return nn.Sequential(*layers, nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
 
 

@@ -81,7 +81,7 @@ def _joined(images: Sequence[Any], image_shape: tuple[int, int, int]) -> Tensor:
     found = []
     for image in images:
         if isinstance(image, Image.Image):
-            found.append(torch.from_numpy(fit(image, size, channels)))
+            found.append(torch.from_numpy(np.array(fit(image, size, channels))))
         elif isinstance(image, Tensor | np.ndarray):
             found.append(torch.as_tensor(image))
         else:
