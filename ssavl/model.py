@@ -42,9 +42,8 @@ Latents = Tensor | NDArray[Any]
 class Model:
     """What ``ssavl.load``, ``ssavl.fit`` and ``ssavl.train`` return.
 
-    Images are taken as :func:`ssavl.images.batch.as_batch` takes them: tensors or arrays
-    ``(N, C, H, W)``, floats in [0, 1] or uint8, PIL images, or none at all. Results are tensors on
-    the model's device. Images are worked on in batches, so memory on the device stays flat.
+    Images are taken as :func:`ssavl.images.batch.as_batch` takes them, and worked on in batches, so
+    memory on the device stays flat. Results are tensors on the model's device.
 
     Args:
         bundle: the encoders, and how their generator is found; or both, in memory.
@@ -127,7 +126,6 @@ class Model:
         self,
         images: Pictures,
         steps: int = 100,
-        *,
         refinement: Refinement | None = None,
     ) -> Refined:
         """Encode, then refine each image's latents by gradient descent; in its objective never
@@ -157,14 +155,11 @@ class Model:
         every KL, and ``mse``.
 
         Images unlike the generator's score low. Bounds that need a block which is not inferred, or
-        a density that the posterior has not, are left out.
+        a density that the posterior has not, are left out. Raises as :meth:`posterior`.
 
         Args:
             samples: of the posterior, per image.
             likelihood: the observation model.
-
-        Raises:
-            UserError: as :meth:`posterior`.
         """
         rows: dict[str, list[Tensor]] = {}
         density = Observed(self.generator, likelihood)
@@ -197,8 +192,8 @@ class Model:
     @apart
     def walk(self, a: Latents, b: Latents, steps: int = 10) -> Tensor:
         """The images between latents ``a`` and ``b``, ``(N, D)`` each: ``(N, steps, C, H, W)``."""
-        ends = (torch.as_tensor(end, dtype=torch.float32) for end in (a, b))
-        path = walks.interpolate(*ends, self.latent_space, steps)
+        first, last = (torch.as_tensor(end, dtype=torch.float32) for end in (a, b))
+        path = walks.interpolate(first, last, self.latent_space, steps)
         return self.decode(path.flatten(0, 1)).unflatten(0, (len(a), steps))
 
     @apart
@@ -223,10 +218,8 @@ class Model:
         """
         from ssavl.figures.drawings import show
 
-        x = None
-        if images is not None:
-            x = self._tensor(as_batch(images, self.image_shape))
-        encoders = self.bundle.encoders
+        shape, encoders = self.image_shape, self.bundle.encoders
+        x = self._tensor(as_batch(images, shape)) if images is not None else None
         models = {} if encoders is None else {encoders.name: encoders}
         return show(figure, self.generator, models, x, columns, block, self.compute)
 
