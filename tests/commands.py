@@ -22,6 +22,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "summary": ["summary.json"],
     "folder": ["data/evaluate"],
     "figure": ["reconstructions"],
+    "name": ["vae"],
 }
 EXTRA: dict[str, list[str]] = {
     "interpolate": ["-o", "written/walk.png"],

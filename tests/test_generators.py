@@ -363,7 +363,7 @@ def test_sizes_that_no_encoder_reads_and_figures_of_blocks_that_are_not_there() 
     flags = ["--gan", "code.py:make", "--latent-dim", "7"]
     result = invoke("fit-encoders", *flags, "--gan-arg", "side=30", *FIT)
     assert result.exit_code == 1
-    assert "no encoder fits code.py:make: no network makes images of 30 pixels" in result.stderr
+    assert "no encoder fits: no network makes images of 30 pixels" in result.stderr
     for figure in ("categories", "traversal"):
         result = invoke("render", figure, *flags)
         assert result.exit_code == 1
