@@ -25,7 +25,7 @@ from ssavl.generators import load_generator
 from ssavl.generators.description import BlockDescription, Description
 from ssavl.generators.source import GeneratorSource
 from ssavl.metrics.calibration import LEVELS
-from ssavl.models.inference import load_inference_model
+from ssavl.models.files import load_encoders
 from ssavl.runs.calibrate import calibrate
 from ssavl.runs.probe import observe
 
@@ -60,7 +60,7 @@ def measure(folder: Path) -> dict[str, Any]:
     """The comparison with the exact posterior."""
     compute = choose("cpu", "float32")
     source = GeneratorSource(FACTORY, described=Description(latents=[BlockDescription(dim=2)]))
-    generator, model = load_generator(source), load_inference_model(folder)
+    generator, model = load_generator(source), load_encoders(folder)
     rng = compute.generator(99)
     latents = generator.latent_space.sample(IMAGES, rng)
     x = observe(generator, latents, model.image_noise, rng)

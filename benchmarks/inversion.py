@@ -31,7 +31,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import ssavl
-from ssavl.generators import AnyGenerator
 from ssavl.inversion.refinement import Optimiser, Refined, Refinement, refine
 from ssavl.model import Model
 from ssavl.uses.export import export
@@ -81,7 +80,7 @@ class Bench:
 
     def __init__(self, model: Model, session: onnxruntime.InferenceSession, seed: int) -> None:
         self.model, self.session = model, session
-        self.generator: AnyGenerator = model.generator
+        self.generator = model.generator
         self.space = model.latent_space
         self.rng = torch.Generator().manual_seed(seed)
         self.rates: dict[str, float] = {}

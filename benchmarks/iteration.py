@@ -31,7 +31,11 @@ VARIANTS: dict[str, list[str]] = {
     "no real clusters": ["train-gan.real_clusters.iterations=0"],
     "real consistency": ["train-gan.real_consistency.weight=1"],
     "averaged weights": ["train-gan.ema_decay=0.999"],
-    "width 32": ["train-gan.width=32", "train-gan.critic.width=32", "train-gan.encoder.width=32"],
+    "width 32": [
+        "networks.generator.width=32",
+        "networks.critic.width=32",
+        "networks.encoder.width=32",
+    ],
 }
 
 

@@ -15,3 +15,8 @@ class Interrupted(Exception):
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
         self.signum = signum
+
+
+def first_line(error: BaseException, length: int = 120) -> str:
+    """The first line of an error's message, or its class's name where there is none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]

@@ -1,4 +1,4 @@
-"""Encoders and their generator as one object, for Python.
+"""A generator and what belongs to it as one object, for Python.
 
 >>> model = ssavl.load("data/encoders")     # doctest: +SKIP
 >>> z = model.encode(images)                # doctest: +SKIP
@@ -7,150 +7,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ssavl.engine.device import Compute, choose
-from ssavl.errors import UserError
-from ssavl.generators import AnyGenerator, GeneratorSource, Source, load_generator
-from ssavl.generators.origin import Origin
-from ssavl.inversion.refinement import Refined, Refinement, refine
+from ssavl.engine.device import Compute
+from ssavl.engine.isolation import Stream, apart, isolated
+from ssavl.images.batch import Pictures, as_batch, as_floats
+from ssavl.inversion.refinement import Refined, Refinement, deviations, refine
 from ssavl.latents import walks
-from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import LatentSpace
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import squared_error
-from ssavl.models.bundle import check_fit
-from ssavl.models.inference import InferenceModel, load_inference_model
+from ssavl.models.bundle import Bundle
+from ssavl.models.held import Held
+from ssavl.models.inference import InferenceModel
+from ssavl.models.protocol import Observed
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood
 
-Images = Tensor | NDArray[Any]
-
-PAPER = Likelihood()
-REFINEMENT = Refinement(steps=100)
 BATCH = 250  # images on the device at a time
+PAPER = Likelihood()
 
-
-def load(
-    encoders: str | Path,
-    gan: str | Path | Source | None = None,
-    *,
-    device: str | None = None,
-    precision: str | None = None,
-    seed: int = 0,
-) -> Model:
-    """Encoders, and the generator that they were fitted to.
-
-    Args:
-        encoders: a folder of ``fit-encoders`` or ``retrain-R``, or its file.
-        gan: the generator; ``None`` is the one that the encoders name, where loading it runs no
-            code.
-        device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this
-            machine has.
-        seed: of what comes from the prior or from the posterior.
-
-    Raises:
-        UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is
-            another one.
-    """
-    path = Path(encoders)
-    source = GeneratorSource(str(gan)) if isinstance(gan, str | Path) else gan
-    compute = choose(device, precision)
-    return Model(compute.place(load_inference_model(path)), path, source, compute, seed)
+Latents = Tensor | NDArray[Any]
 
 
 class Model:
-    """What ``ssavl.load`` returns. Images are ``(N, C, H, W)``, floats in [0, 1] or uint8,
-    tensors or arrays.
+    """What ``ssavl.load``, ``ssavl.fit`` and ``ssavl.train`` return.
 
-    Results are tensors on the model's device. Images are worked on in batches, so memory on the
-    device stays flat.
+    Images are taken as :func:`ssavl.images.batch.as_batch` takes them, and worked on in batches, so
+    memory on the device stays flat. Results are tensors on the model's device.
 
-    Attributes:
-        inference: the encoders.
-        folder: that they are in.
+    Args:
+        bundle: the encoders, and how their generator is found; or both, in memory.
+        compute: device and precision.
+        seed: of what comes from the prior or from the posterior.
     """
 
-    def __init__(
-        self,
-        inference: InferenceModel,
-        path: Path,
-        source: Source | None,
-        compute: Compute,
-        seed: int,
-    ) -> None:
-        self.inference = inference
-        self.folder = path if path.is_dir() else path.parent
-        self._path = path
-        self._source = source
-        self._compute = compute
+    def __init__(self, bundle: Bundle | Held, compute: Compute, seed: int) -> None:
+        self.bundle, self.compute = bundle, compute
+        if bundle.encoders is not None:
+            compute.place(bundle.encoders)
         self._rng = compute.generator(seed)
-        torch.manual_seed(seed + 1)  # another stream: posterior draws must not repeat the prior's
+        self._stream = Stream(compute.device, seed + 1)  # posterior draws repeat no prior draws
+
+    @property
+    def inference(self) -> InferenceModel:
+        """The encoders. Raises ``UserError`` where there are none."""
+        return self.bundle.inference
 
     @cached_property
-    def generator(self) -> AnyGenerator:
+    def generator(self) -> GeneratorNetwork:
         """The generator, loaded when it is first needed.
 
         Raises:
             UserError: it cannot be loaded, or the encoders belong to another.
         """
-        source = self._source or self.origin.source(self.folder)
-        generator = self._compute.place(load_generator(source))
-        check_fit(self.inference, generator, self._path)
-        return generator
-
-    @property
-    def origin(self) -> Origin:
-        """What the encoders say of their generator. Raises ``UserError`` where they say nothing."""
-        if self.inference.origin is None:
-            raise UserError(f"{self._path} names no generator: fit its encoders anew")
-        return self.inference.origin
+        with isolated(self.compute.device):
+            return self.compute.place(self.bundle.load_generator())
 
     @cached_property
     def latent_space(self) -> LatentSpace:
         """The generator's: the space of :meth:`encode` and :meth:`decode`."""
-        return self.origin.latent_space()
+        return self.bundle.latent_space
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
-        return self.inference.image_shape
+        return self.bundle.image_shape
 
-    def posterior(self, images: Images) -> Posterior:
+    @apart
+    def posterior(self, images: Pictures) -> Posterior:
         """q(latents | image) over the blocks that the encoders infer; all images at once.
 
         Raises:
-            UserError: images of another shape, or outside [0, 1].
+            UserError: images of another shape, or outside [0, 1]; nothing that infers.
         """
-        return self._infer(self._tensor(images))
+        return self._infer(self._tensor(as_batch(images, self.image_shape)))
 
+    @apart
     @torch.no_grad()
-    def encode(self, images: Images) -> Tensor:
-        """The likeliest latents ``(N, D)``, ready for :meth:`decode`;
-        what is not inferred comes from the prior.
+    def encode(self, images: Pictures) -> Tensor:
+        """The likeliest latents ``(N, D)``, ready for :meth:`decode`; what is not inferred comes
+        from the prior.
 
         Raises:
             UserError: as :meth:`posterior`.
         """
-        parts = [self.complete(self.posterior(batch)) for batch in self._batches(images)]
+        parts = [self.complete(self._infer(batch)) for batch in self._batches(images)]
         return torch.cat(parts)
 
+    @apart
     @torch.no_grad()
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Latents) -> Tensor:
         """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``."""
-        with self._compute.autocast():
-            return torch.cat(
-                [
-                    self.generator(part.to(self._compute.device)).float()
-                    for part in latents.split(BATCH)
-                ]
-            )
+        parts = torch.as_tensor(latents, dtype=torch.float32).split(BATCH)
+        device = self.compute.device
+        with self.compute.autocast():
+            return torch.cat([self.generator(part.to(device)).float() for part in parts])
 
-    def reconstruct(self, images: Images) -> Tensor:
+    def reconstruct(self, images: Pictures) -> Tensor:
         """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
 
         Raises:
@@ -158,72 +121,67 @@ class Model:
         """
         return self.decode(self.encode(images))
 
-    def invert(self, images: Images, refinement: Refinement = REFINEMENT) -> Refined:
-        """Encode, then refine each image's latents by gradient descent;
-        in its objective never worse than the encoding.
+    @apart
+    def invert(
+        self,
+        images: Pictures,
+        steps: int = 100,
+        refinement: Refinement | None = None,
+    ) -> Refined:
+        """Encode, then refine each image's latents by gradient descent; in its objective never
+        worse than the encoding.
+
+        Args:
+            steps: passes through the generator, forth and back, by L-BFGS.
+            refinement: instead, how to optimise in every detail.
 
         Raises:
             UserError: as :meth:`posterior`; a generator that passes no gradient.
         """
+        settings = refinement or Refinement(steps)
         parts = []
-        for batch in self._batches(images):
-            x = self._tensor(batch)
+        for x in self._batches(images):
             posterior = self._infer(x)
-            parts.append(
-                refine(
-                    x,
-                    self.complete(posterior),
-                    self.generator,
-                    refinement,
-                    self.deviations(posterior),
-                )
-            )
+            start, scale = self.complete(posterior), deviations(posterior, self.latent_space)
+            parts.append(refine(x, start, self.generator, settings, scale))
         return Refined.join(parts)
 
-    def deviations(self, posterior: Posterior) -> Tensor:
-        """Deviations in base space ``(N, D)``; 1, the prior's,
-        for a category and for what is not inferred.
-        """
-        inferred = posterior.space.of_role("noise", "code")
-        known = {block.name: posterior.gaussian(block.name).stddev for block in inferred}
-        ones = torch.ones(len(posterior.mode), self.latent_space.dim, device=posterior.device)
-        return self.latent_space.join({**self.latent_space.split(ones), **known})
-
+    @apart
     @torch.no_grad()
     def score(
-        self, images: Images, samples: int = 16, likelihood: Likelihood = PAPER
+        self, images: Pictures, samples: int = 16, likelihood: Likelihood = PAPER
     ) -> dict[str, Tensor]:
-        """Bounds on log p(x) in nats, ``(N,)`` each:
-        ``ll`` (Eq. 18), ``ll_code``, ``ll_noise``, every KL, and ``mse``.
+        """Bounds on log p(x) in nats, ``(N,)`` each: ``ll`` (Eq. 18), ``ll_code``, ``ll_noise``,
+        every KL, and ``mse``.
 
-        Images unlike the generator's score low. Bounds that need a block which is not inferred are
-        left out.
+        Images unlike the generator's score low. Bounds that need a block which is not inferred, or
+        a density that the posterior has not, are left out. Raises as :meth:`posterior`.
 
         Args:
             samples: of the posterior, per image.
             likelihood: the observation model.
-
-        Raises:
-            UserError: as :meth:`posterior`.
         """
         rows: dict[str, list[Tensor]] = {}
+        density = Observed(self.generator, likelihood)
         for batch in self._batches(images):
-            x = self._tensor(batch)
+            # torch.distributions has no divergences of nothing: a black image stands in for it.
+            x = batch if len(batch) else batch.new_zeros(1, *self.image_shape)
             posterior = self._infer(x)
-            with self._compute.autocast():
-                terms = surrogates(x, posterior, self.generator, likelihood, samples, self._rng)
+            with self._stream.drawing(), self.compute.autocast():
+                terms = surrogates(x, posterior, density, samples, self._rng)
             terms["mse"] = squared_error(x, self.decode(self.complete(posterior)))
             for name, term in terms.items():
-                rows.setdefault(name, []).append(term.float())
+                rows.setdefault(name, []).append(term.float()[: len(batch)])
         return {name: torch.cat(terms) for name, terms in rows.items()}
 
+    @apart
     @torch.no_grad()
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draws from the prior: latents ``(n, D)`` and their images ``(n, C, H, W)``."""
-        latents = self.latent_space.sample(n, self._rng)
+        """Draws of the generator: latents ``(n, D)`` and their images ``(n, C, H, W)``."""
+        latents = self.generator.draw(n, self._rng)
         return latents, self.decode(latents)
 
-    def interpolate(self, a: Images, b: Images, steps: int = 10) -> Tensor:
+    def interpolate(self, a: Pictures, b: Pictures, steps: int = 10) -> Tensor:
         """From each of N images ``a`` to its partner in ``b``: ``(N, steps, C, H, W)``.
 
         Raises:
@@ -231,35 +189,62 @@ class Model:
         """
         return self.walk(self.encode(a), self.encode(b), steps)
 
-    def walk(self, a: Tensor, b: Tensor, steps: int = 10) -> Tensor:
+    @apart
+    def walk(self, a: Latents, b: Latents, steps: int = 10) -> Tensor:
         """The images between latents ``a`` and ``b``, ``(N, D)`` each: ``(N, steps, C, H, W)``."""
-        path = walks.interpolate(a, b, self.latent_space, steps)
-        return self.decode(path.flatten(0, 1)).unflatten(0, (-1, steps))
+        first, last = (torch.as_tensor(end, dtype=torch.float32) for end in (a, b))
+        path = walks.interpolate(first, last, self.latent_space, steps)
+        return self.decode(path.flatten(0, 1)).unflatten(0, (len(a), steps))
+
+    @apart
+    def show(
+        self,
+        figure: str,
+        images: Pictures | None = None,
+        *,
+        columns: int = 10,
+        block: Literal["code", "noise"] = "code",
+    ) -> Figure | list[Figure]:
+        """A figure as ``ssavl render`` draws it, which a notebook shows; several make a list.
+
+        Args:
+            figure: samples, categories, traversal, reconstructions, interpolation or calibration.
+            images: to encode; by default the generator's own.
+            columns: images per row.
+            block: that a traversal walks along.
+
+        Raises:
+            UserError: no such figure, or one that needs what the model has not.
+        """
+        from ssavl.figures.drawings import show
+
+        shape, encoders = self.image_shape, self.bundle.encoders
+        x = self._tensor(as_batch(images, shape)) if images is not None else None
+        models = {} if encoders is None else {encoders.name: encoders}
+        return show(figure, self.generator, models, x, columns, block, self.compute)
+
+    @apart
+    def save(self, folder: str | Path) -> Path:
+        """Write the model into a folder, for :func:`load`; the file.
+
+        A generator of somebody else is not written: ``load`` is given it again, as ``gan``.
+        """
+        return self.bundle.save(Path(folder))
 
     def complete(self, posterior: Posterior) -> Tensor:
-        """The likeliest latents ``(N, D)`` of a posterior;
-        what is not inferred comes from the prior.
+        """The likeliest latents ``(N, D)`` of a posterior; what is not inferred comes from the
+        prior.
         """
         return self.inference.complete(posterior.mode, self.latent_space, self._rng)
 
     @torch.no_grad()
     def _infer(self, x: Tensor) -> Posterior:
-        with self._compute.autocast():
+        with self.compute.autocast():
             return self.inference.posterior(x)
 
-    def _batches(self, images: Images) -> list[Images]:
-        return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+    def _batches(self, images: Pictures) -> Iterator[Tensor]:
+        batch = as_batch(images, self.image_shape)
+        yield from (self._tensor(part) for part in batch.split(BATCH))
 
-    def _tensor(self, images: Images) -> Tensor:
-        x = torch.as_tensor(images, device=self._compute.device)
-        if x.dtype == torch.uint8:
-            x = x.float() / 255
-        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
-            raise UserError(
-                f"images are {tuple(x.shape)}; (N, {', '.join(map(str, self.image_shape))}) is "
-                "needed"
-            )
-        low, high = torch.aminmax(x)
-        if not (low >= 0 and high <= 1):  # so, and not low < 0 or high > 1: NaN fails too
-            raise UserError("images leave [0, 1]: divide by 255, or give uint8")
-        return x.float()
+    def _tensor(self, batch: Tensor) -> Tensor:
+        return as_floats(batch.to(self.compute.device))

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from ssavl.latents.priors import Block
-from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.latents.space import Factorised, LatentSpace
 
 IMAGE_SHAPE = (1, 3, 3)
 SIGMA = 0.4
@@ -39,7 +39,11 @@ class LinearGaussian:
     def __call__(self, latents: Tensor) -> Tensor:
         return (0.5 + self.latent_space.to_base(latents) @ self.w.T).unflatten(-1, IMAGE_SHAPE)
 
-    def draw(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Latents ``(n, 4)``."""
+        return self.latent_space.sample(n, rng)
+
+    def pairs(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Latents ``(n, 4)`` and their images ``(n, 1, 3, 3)``, noise included."""
         rng = torch.Generator().manual_seed(seed)
         latents = self.latent_space.sample(n, rng)
@@ -48,14 +52,14 @@ class LinearGaussian:
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Draws ``(n, 1, 3, 3)`` from p(x)."""
-        return self.draw(n, seed)[1]
+        return self.pairs(n, seed)[1]
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log p(x) in nats, ``(B,)``."""
         covariance = self.w @ self.w.T + SIGMA**2 * torch.eye(9)
         return MultivariateNormal(torch.full((9,), 0.5), covariance).log_prob(x.flatten(1))
 
-    def posterior(self, x: Tensor, spoil: float = 0.0) -> Posterior:
+    def posterior(self, x: Tensor, spoil: float = 0.0) -> Factorised:
         """The exact posterior, or one with its means moved and variances scaled by ``spoil``."""
         precision = self.w.square().sum(0) + SIGMA**2
         mean = (x.flatten(1) - 0.5) @ self.w / precision + spoil

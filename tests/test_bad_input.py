@@ -37,7 +37,7 @@ CASES = {
     "truncated checkpoint": (["fit-encoders", "--gan", "cut.pt"], "cut.pt cannot be read"),
     "wrong kind": (
         ["fit-encoders", "--gan", "data/encoders/encoders.pt"],
-        "holds 'encoders' where 'generator'",
+        "holds no generator, only encoders",
     ),
     "encoders of another generator": (
         ["evaluate", "--encoders", "other"],

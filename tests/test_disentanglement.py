@@ -24,7 +24,7 @@ from ssavl.evaluate.disentanglement import encode
 from ssavl.generators.description import BlockDescription
 from ssavl.generators.origin import Origin
 from ssavl.latents.priors import Block
-from ssavl.latents.space import LatentSpace
+from ssavl.latents.space import Factorised, LatentSpace
 from ssavl.metrics.disentanglement.all import Disentanglement, disentanglement
 from ssavl.metrics.disentanglement.beta_vae import beta_vae
 from ssavl.metrics.disentanglement.dci import concentration, dci
@@ -33,10 +33,11 @@ from ssavl.metrics.disentanglement.information import entropies, mig, modularity
 from ssavl.metrics.disentanglement.peers import Peers
 from ssavl.metrics.disentanglement.representation import Representation, represent
 from ssavl.metrics.disentanglement.sap import sap
-from ssavl.models.inference import InferenceModel, save_inference_model
+from ssavl.models.files import Saved, save_model
+from ssavl.models.inference import InferenceModel
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.trunk import Trunk
-from ssavl.params.stages import EvaluateDisentanglementParams
+from ssavl.params.evaluate import EvaluateDisentanglementParams
 from tests.conftest import invoke
 
 SIZES = (3, 4, 5)
@@ -507,7 +508,7 @@ def encoders(path: Path, size: int = 64) -> Path:
     origin = Origin(weights="0" * 16, space=described, path="generator.pt")
     model = InferenceModel([Encoder(Trunk((1, size, size), 2, 8), space)], "ssavl", origin=origin)
     path.mkdir()
-    save_inference_model(path / "encoders.pt", model)
+    save_model(path / "encoders.pt", Saved("ssavl", inference=model))
     return path
 
 
@@ -549,6 +550,7 @@ def test_codes_and_divergences_are_those_of_the_model() -> None:
     index = data.draw(50, np.random.default_rng(0))
     sample = encode(model, data, index, EvaluateDisentanglementParams(batch_size=7))
     posterior = model.posterior(data.take(index))
+    assert isinstance(posterior, Factorised)
     parts = model.inference.space.split(posterior.mode)
     assert np.allclose(sample.values[:, :2], parts["code"], atol=1e-5)
     assert np.array_equal(sample.values[:, 2], parts["category"].argmax(1))

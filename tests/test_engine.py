@@ -462,7 +462,8 @@ def test_an_average_rests_when_its_module_does() -> None:
     def average(every: int, n: int) -> Tensor:
         run = make_run(n=n)
         (act,) = run.acts
-        phase = Phase("a", ("a",), lambda _: {"loss": run.modules["a"][0].weight.sum(1)}, 1, every)  # type: ignore[index]
+        first = next(run.modules["a"].parameters())
+        phase = Phase("a", ("a",), lambda _: {"loss": first.sum(1)}, 1, every)
         constant = act.optimisation.model_copy(update={"decay": 0})
         run = with_acts(run, [replace(act, phases=(phase,), optimisation=constant)])
         run.train()

@@ -12,7 +12,8 @@ import torch
 
 from ssavl.generators import GeneratorSource, load_generator
 from ssavl.generators.description import BlockDescription, Description
-from ssavl.models.inference import load_inference_model
+from ssavl.latents.space import Factorised
+from ssavl.models.files import load_encoders
 from tests.conftest import invoke
 
 FACTORY = f"{Path(__file__).parents[1] / 'benchmarks' / 'linear_gaussian.py'}:make"
@@ -39,12 +40,14 @@ def test_every_objective_finds_the_exact_posterior(objective: str) -> None:
     result = invoke("fit-encoders", *flags, "--out", "encoders", *overrides)
     assert result.exit_code == 0, result.output
     source = GeneratorSource(FACTORY, described=Description(latents=[BlockDescription(dim=2)]))
-    generator, model = load_generator(source), load_inference_model(Path("encoders"))
+    generator, model = load_generator(source), load_encoders(Path("encoders"))
     torch.manual_seed(5)
     with torch.no_grad():
         x = generator(torch.randn(2000, 2))
         x = x + SIGMA * torch.randn_like(x)
-        found = model.posterior(x).gaussian("noise")
+        posterior = model.posterior(x)
+        assert isinstance(posterior, Factorised)
+        found = posterior.gaussian("noise")
         mean, variance = generator.network.exact(x, SIGMA)  # type: ignore[operator, union-attr]
     assert (found.mean - mean).square().mean().sqrt() < 0.08 * mean.square().mean().sqrt()
     assert torch.allclose(found.variance.mean(0), variance, rtol=0.12)

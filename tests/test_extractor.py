@@ -131,5 +131,5 @@ def test_data_without_labels_are_refused(data: Path) -> None:
     assert result.stderr == f"Error: {message}\n"
     assert not Path("judge").exists()
     shutil.copy("data/gan/generator.pt", "other.pt")
-    with pytest.raises(UserError, match="holds 'generator' where 'extractor' is needed"):
+    with pytest.raises(UserError, match="holds 'model' where 'extractor' is needed"):
         load_extractor(Path("other.pt"))

@@ -18,7 +18,7 @@ from torch import nn
 from ssavl.generators import GeneratorSource, load_generator
 from ssavl.generators.foreign import ForeignGenerator
 from ssavl.generators.inspection import inspect
-from ssavl.models.inference import load_inference_model
+from ssavl.models.files import load_encoders
 from ssavl.storage.weights import weights_hash
 from tests import strangers
 from tests.conftest import invoke, tiny_overrides
@@ -160,7 +160,7 @@ def test_every_way_of_holding_a_generator_is_inspected_fitted_and_used(
     objective = ["--objective", "latent-nll"] if holding in NO_GRADIENT else []
     result = invoke("fit-encoders", *flags, "--out", "encoders", *objective, *FIT)
     assert result.exit_code == 0, result.output
-    model = load_inference_model(Path("encoders"))
+    model = load_encoders(Path("encoders"))
     assert model.image_shape == tuple(report["images"])
     result = invoke("render", "reconstructions", *flags, "--encoders", "encoders", *FIT)
     assert result.exit_code == 0, result.output
@@ -235,7 +235,7 @@ def test_images_of_256_pixels_are_supported() -> None:
     tiny += ["--set", "fit-encoders.encoder={width: 2, features: 4}"]
     result = invoke("fit-encoders", *flags, "--out", "encoders", *tiny)
     assert result.exit_code == 0, result.output
-    assert load_inference_model(Path("encoders")).image_shape == (1, 256, 256)
+    assert load_encoders(Path("encoders")).image_shape == (1, 256, 256)
 
 
 def test_an_inferred_dcgan_is_the_network_that_was_saved() -> None:

@@ -18,6 +18,7 @@ from ssavl.metrics.likelihood.bridge import Bridge
 from ssavl.metrics.likelihood.importance import importance_weighted
 from ssavl.metrics.likelihood.surrogates import learned_sigma, surrogates
 from ssavl.metrics.likelihood.transitions import categorical, hamiltonian
+from ssavl.models.protocol import Observed
 from ssavl.objectives.likelihood import Likelihood
 from tests.conftest import invoke, tiny_overrides
 from tests.linear_gaussian import SIGMA, LinearGaussian
@@ -52,7 +53,10 @@ class Mixture:
     def log_prob(self, x: Tensor) -> Tensor:
         return self.joint(x).logsumexp(1)
 
-    def draw(self, n: int) -> tuple[Tensor, Tensor]:
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return self.latent_space.sample(n, rng)
+
+    def pairs(self, n: int) -> tuple[Tensor, Tensor]:
         rng = torch.Generator().manual_seed(0)
         latents = self.latent_space.sample(n, rng)
         return latents, GAUSSIAN.sample(self(latents), rng)
@@ -70,7 +74,9 @@ def test_weighted_bounds_rise_with_k_to_the_exact_value() -> None:
     generator = LinearGaussian()
     x = generator.sample(24)
     posterior = generator.posterior(x, spoil=0.3)
-    found = importance_weighted(x, posterior, generator, GAUSSIAN, [1, 10, 100, 2000], 600, rng())
+    found = importance_weighted(
+        x, posterior, Observed(generator, GAUSSIAN), [1, 10, 100, 2000], 600, rng()
+    )
     exact = generator.log_prob(x)
     means = [own.mean().item() for own in found.values()]
     assert means == sorted(means)
@@ -80,14 +86,18 @@ def test_weighted_bounds_rise_with_k_to_the_exact_value() -> None:
     assert means[1] < exact.mean().item() - 0.02
     assert means[-1] == pytest.approx(exact.mean().item(), abs=0.03)
     # One draw is surrogate 1 with its divergences drawn too.
-    surrogate = surrogates(x, posterior, generator, GAUSSIAN, 200, rng())["ll"].mean().item()
+    surrogate = (
+        surrogates(x, posterior, Observed(generator, GAUSSIAN), 200, rng())["ll"].mean().item()
+    )
     assert means[0] == pytest.approx(surrogate, abs=0.06)
 
 
 def test_with_the_exact_posterior_one_draw_is_exact() -> None:
     generator = LinearGaussian()
     x = generator.sample(8)
-    found = importance_weighted(x, generator.posterior(x), generator, GAUSSIAN, [1], 100, rng())
+    found = importance_weighted(
+        x, generator.posterior(x), Observed(generator, GAUSSIAN), [1], 100, rng()
+    )
     assert torch.allclose(found[1].float(), generator.log_prob(x), atol=1e-4)
 
 
@@ -95,8 +105,12 @@ def test_weighted_bounds_do_not_depend_on_the_rows_at_a_time() -> None:
     generator = LinearGaussian()
     x = generator.sample(5)
     posterior = generator.posterior(x, spoil=0.2)
-    whole = importance_weighted(x, posterior, generator, GAUSSIAN, [1, 7, 4000], 20_000, rng())
-    pieces = importance_weighted(x, posterior, generator, GAUSSIAN, [1, 7, 4000], 5 * 13, rng())
+    whole = importance_weighted(
+        x, posterior, Observed(generator, GAUSSIAN), [1, 7, 4000], 20_000, rng()
+    )
+    pieces = importance_weighted(
+        x, posterior, Observed(generator, GAUSSIAN), [1, 7, 4000], 5 * 13, rng()
+    )
     for k, own in whole.items():
         assert torch.allclose(own, pieces[k], atol=0.06), k
 
@@ -105,7 +119,7 @@ def test_what_is_not_inferred_comes_from_the_prior() -> None:
     generator = LinearGaussian()
     x = generator.sample(16)
     part = generator.posterior(x).over(generator.latent_space.subspace("noise"))
-    found = importance_weighted(x, part, generator, GAUSSIAN, [1, 2000], 1600, rng())
+    found = importance_weighted(x, part, Observed(generator, GAUSSIAN), [1, 2000], 1600, rng())
     exact = generator.log_prob(x).mean().item()
     assert found[1].mean().item() < exact - 0.3
     assert found[2000].mean().item() == pytest.approx(exact, abs=0.05)
@@ -117,7 +131,7 @@ def test_annealed_bounds_enclose_the_exact_value_closely(
     schedule: Schedule, leapfrog: int, from_encoder: bool
 ) -> None:
     generator = LinearGaussian()
-    latents, x = generator.draw(24)
+    latents, x = generator.pairs(24)
     start = generator.posterior(x, spoil=0.3) if from_encoder else None
     annealing = Annealing(80, 16, leapfrog, schedule)
     found = annealed(x, generator, GAUSSIAN, annealing, rng(), start=start, exact=latents)
@@ -135,7 +149,7 @@ def test_a_short_path_is_loose_on_both_sides() -> None:
     with few temperatures the bounds part, in the right order.
     """
     generator = LinearGaussian()
-    latents, x = generator.draw(64)
+    latents, x = generator.pairs(64)
     found = annealed(x, generator, GAUSSIAN, Annealing(4, 1, 1, "linear"), rng(), exact=latents)
     exact = generator.log_prob(x).mean().item()
     assert found.upper is not None
@@ -145,7 +159,7 @@ def test_a_short_path_is_loose_on_both_sides() -> None:
 
 def test_categories_agree_with_their_sum() -> None:
     generator = Mixture()
-    latents, x = generator.draw(24)
+    latents, x = generator.pairs(24)
     found = annealed(
         x, generator, GAUSSIAN, Annealing(60, 16, 2, category_every=1), rng(), exact=latents
     )
@@ -160,7 +174,7 @@ def test_transitions_leave_the_posterior_as_it_is() -> None:
     moments and category frequencies, against enumeration.
     """
     generator = Mixture()
-    _, x = generator.draw(1)
+    _, x = generator.pairs(1)
     conditional = generator.joint(x).softmax(1)[0]
     chains = 2000
     path = Bridge(x, generator, GAUSSIAN, chains, rng())
@@ -205,10 +219,12 @@ def test_the_unnormalised_likelihood_is_a_gaussian_up_to_its_constant() -> None:
     x = generator.sample(6)
     half = Likelihood("gaussian", math.sqrt(0.5))
     posterior = generator.posterior(x)
-    paper = importance_weighted(x, posterior, generator, Likelihood("paper"), [300], 600, rng())[
+    paper = importance_weighted(
+        x, posterior, Observed(generator, Likelihood("paper")), [300], 600, rng()
+    )[300]
+    normalised = importance_weighted(x, posterior, Observed(generator, half), [300], 600, rng())[
         300
     ]
-    normalised = importance_weighted(x, posterior, generator, half, [300], 600, rng())[300]
     assert torch.allclose(paper, normalised + 9 / 2 * math.log(math.pi), atol=1e-4)
 
 

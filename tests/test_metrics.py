@@ -14,6 +14,7 @@ from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.inversion import latent_errors, norm_ratios
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
+from ssavl.models.protocol import Observed
 from ssavl.objectives.likelihood import Likelihood
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
@@ -89,7 +90,7 @@ def test_surrogates_bound_the_exact_log_likelihood_and_the_first_reaches_it() ->
     x = generator.sample(64)
     rng = torch.Generator().manual_seed(0)
     terms = surrogates(
-        x, generator.posterior(x), generator, Likelihood("gaussian", SIGMA), 400, rng
+        x, generator.posterior(x), Observed(generator, Likelihood("gaussian", SIGMA)), 400, rng
     )
     exact = generator.log_prob(x).mean().item()
     assert terms["ll"].mean().item() == pytest.approx(exact, abs=0.02)
@@ -103,7 +104,7 @@ def test_surrogates_leave_out_what_the_model_cannot_infer() -> None:
     x = generator.sample(3)
     posterior = generator.posterior(x).over(generator.latent_space.subspace("noise"))
     rng = torch.Generator().manual_seed(0)
-    assert set(surrogates(x, posterior, generator, Likelihood(), 1, rng)) == {
+    assert set(surrogates(x, posterior, Observed(generator, Likelihood()), 1, rng)) == {
         "ll_noise",
         "kl_noise",
     }
@@ -114,7 +115,7 @@ def test_coverage_of_the_exact_posterior_is_nominal_and_of_a_spoilt_one_is_not(
     spoil: float, calibrated: bool
 ) -> None:
     generator = LinearGaussian()
-    latents, x = generator.draw(4000)
+    latents, x = generator.pairs(4000)
     rng = torch.Generator().manual_seed(0)
     found = calibration(ranks(generator.posterior(x, spoil), latents, rng), [])
     assert set(found) == {"noise", "code"}
@@ -128,7 +129,7 @@ def test_coverage_of_the_exact_posterior_is_nominal_and_of_a_spoilt_one_is_not(
 
 def test_overconfidence_shows_its_sign() -> None:
     generator = LinearGaussian()
-    latents, x = generator.draw(1000)
+    latents, x = generator.pairs(1000)
     mean = generator.posterior(x).gaussian("noise").mean
     space = generator.latent_space.subspace("noise")
     for log_variance, sign in ((-6.0, 1), (2.0, -1)):
@@ -155,7 +156,7 @@ def test_a_category_is_calibrated_when_its_probabilities_are_frequencies(
 
 def test_latent_errors_count_from_knowing_nothing() -> None:
     generator = LinearGaussian()
-    latents, x = generator.draw(4000)
+    latents, x = generator.pairs(4000)
     ignorant = generator.latent_space.posterior(
         torch.zeros(4000, generator.latent_space.parameter_size)
     )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ssavl.engine.schedule import openings, ramp
 from ssavl.methods.ssavl.neighbours import nearest_mean, neighbours, spectrum
+from ssavl.models.protocol import Observed
 from ssavl.objectives.consistency import paired_information
 from ssavl.objectives.contrast import contrast
 from ssavl.objectives.elbo import elbo
@@ -90,11 +91,9 @@ def test_every_surrogate_is_at_most_the_exact_log_likelihood(
     )
     bound = elbo(
         x.repeat_interleave(n, 0),
-        generator,
-        generator.latent_space,
+        Observed(generator, Likelihood("gaussian", SIGMA)),
         part,
         part.sample(),
-        Likelihood("gaussian", SIGMA),
         given,
     )
     draws = bound.value().unflatten(0, (8, n))
@@ -119,10 +118,8 @@ def test_surrogates_with_a_given_block_are_exact_where_it_does_not_matter(
     given = generator.latent_space.split(
         generator.latent_space.sample(len(x), torch.Generator().manual_seed(0))
     )
-    likelihood = Likelihood("gaussian", SIGMA)
-    value = elbo(
-        x, generator, generator.latent_space, part, part.sample(), likelihood, given
-    ).value()
+    density = Observed(generator, Likelihood("gaussian", SIGMA))
+    value = elbo(x, density, part, part.sample(), given).value()
     draws = value.unflatten(0, (6, 4000))
     error = draws.std(1) / math.sqrt(4000)
     assert ((draws.mean(1) - generator.log_prob(x[::4000])).abs() < 4 * error).all()
@@ -147,7 +144,7 @@ def test_beta_weighs_the_divergences_alone() -> None:
     generator = LinearGaussian()
     x = generator.sample(4)
     posterior = generator.posterior(x)
-    bound = elbo(x, generator, generator.latent_space, posterior, posterior.sample(), Likelihood())
+    bound = elbo(x, Observed(generator, Likelihood()), posterior, posterior.sample())
     kl = sum(bound.kl.values())
     assert torch.allclose(bound.value(0.0), bound.log_likelihood)
     assert torch.allclose(bound.value(3.0), bound.log_likelihood - 3 * kl)
@@ -158,7 +155,7 @@ def test_a_block_neither_inferred_nor_given_is_an_error() -> None:
     x = generator.sample(2)
     part = generator.posterior(x).over(generator.latent_space.subspace("code"))
     with pytest.raises(KeyError, match="noise"):
-        elbo(x, generator, generator.latent_space, part, part.sample(), Likelihood())
+        elbo(x, Observed(generator, Likelihood()), part, part.sample())
 
 
 def test_likelihoods_have_their_closed_forms() -> None:

@@ -69,7 +69,7 @@ def test_refinement_reaches_the_regularised_least_squares_solution(
     optimiser: str, scaled: bool
 ) -> None:
     generator = LinearGaussian()
-    latents, x = generator.draw(6)
+    latents, x = generator.pairs(6)
     weight = 0.1
     precision = generator.w.square().sum(0)
     expected = (x.flatten(1) - 0.5) @ generator.w / (precision + weight / 2)
@@ -97,6 +97,9 @@ class Switch:
         )
         self.image_shape = (1, 3, 3)
         self.pictures = torch.eye(9)[[0, 4, 8]]
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return self.latent_space.sample(n, rng)
 
     def __call__(self, latents: Tensor) -> Tensor:
         parts = self.latent_space.split(latents)
@@ -130,6 +133,6 @@ def test_a_generator_without_a_gradient_is_refused() -> None:
         def __call__(self, latents: Tensor) -> Tensor:
             return super().__call__(latents.detach())
 
-    latents, x = Cut().draw(2)
+    latents, x = Cut().pairs(2)
     with pytest.raises(UserError, match="passes no gradient"):
         refine(x, latents, Cut(), Refinement(2))

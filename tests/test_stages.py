@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from ssavl.engine.log import read_log
-from ssavl.generators import GeneratorSource, load_generator
-from ssavl.models.inference import load_inference_model
+from ssavl.generators import GeneratorSource, Loaded, load_generator
+from ssavl.models.files import load_encoders
 from ssavl.params.stages import FIGURES
 from ssavl.storage.checkpoint import load_checkpoint
 from tests.conftest import image_folder, invoke, model_in, tiny_overrides
@@ -45,7 +45,7 @@ def test_fitting_needs_no_data_and_gives_the_same_bytes_without_it(data: Path) -
 
 def test_fitting_leaves_the_generator_bit_equal(data: Path) -> None:
     before = (data / "gan/generator.pt").read_bytes()
-    state = load_checkpoint(data / "gan/generator.pt", "generator")["state"]
+    state = load_checkpoint(data / "gan/generator.pt", "model")["parts"]["generator"]["state"]
     assert any("running_mean" in name for name in state)
     for command in ("fit-encoders", "retrain-R"):
         assert invoke(command, *tiny_overrides()).exit_code == 0
@@ -60,7 +60,7 @@ def test_the_generator_object_is_bit_equal_after_fitting(
 
     generator = load_generator(GeneratorSource(str(data / "gan/generator.pt")))
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    monkeypatch.setattr(stage, "load_generator", lambda path: generator)
+    monkeypatch.setattr(stage, "load_bundle", lambda source: Loaded(generator))
     assert invoke("fit-encoders", *tiny_overrides()).exit_code == 0
     assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
     assert all(parameter.grad is None for parameter in generator.parameters())
@@ -75,7 +75,7 @@ def test_ablations_infer_their_blocks_alone(data: Path, which: str, name: str, r
     )
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["model"] == name
-    model = load_inference_model(Path("one"))
+    model = load_encoders(Path("one"))
     assert len(model.space.blocks) == roles
     result = invoke("evaluate", "--encoders", "one", "--json", *tiny_overrides())
     assert result.exit_code == 0, result.output
@@ -183,7 +183,9 @@ def test_interleaved_schedule_leaves_both_encoders(data: Path) -> None:
     overrides = tiny_overrides(train_gan__ema_decay=0.5)
     result = invoke("train-gan", "--schedule", "interleaved", "--out", "inter", *overrides)
     assert result.exit_code == 0, result.output
-    assert len(load_checkpoint(Path("inter/generator.pt"), "generator")["encoders"]) == 2
+    assert (
+        len(load_checkpoint(Path("inter/generator.pt"), "model")["parts"]["training_encoders"]) == 2
+    )
     log = read_log(Path("inter/log.csv"))
     assert {"mutual-information/loss", "code-encoder/kl_category", "noise-encoder/kl_noise"} <= set(
         log
@@ -209,7 +211,7 @@ def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
     assert invoke("train-gan", "--out", "plain", *overrides).exit_code == 0
     result = invoke("fit-encoders", "--gan", "plain/generator.pt", "--out", "fitted", *overrides)
     assert result.exit_code == 0, result.output
-    assert load_inference_model(Path("fitted")).space.of_role("noise")
+    assert load_encoders(Path("fitted")).space.of_role("noise")
     result = invoke("evaluate", "--gan", "plain/generator.pt", "--encoders", "fitted", *overrides)
     assert result.exit_code == 0, result.output
     result = invoke(

@@ -37,6 +37,9 @@ class Switch:
     def __init__(self, index: int, threshold: float) -> None:
         self.index, self.threshold = index, threshold
 
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        return SPACE.sample(n, rng)
+
     def __call__(self, latents: Tensor) -> Tensor:
         return (latents[:, self.index] > self.threshold).float().view(-1, 1, 1, 1)
 
@@ -86,12 +89,12 @@ def test_a_category_value_holds_the_majority_class_of_its_samples() -> None:
 
 def test_draws_are_the_same_however_they_are_batched() -> None:
     batched = [
-        torch.cat(list(draws(SPACE, 601, size, torch.Generator().manual_seed(3))))
+        torch.cat(list(draws(SPACE.sample, 601, size, torch.Generator().manual_seed(3))))
         for size in (1, 7, 250, 999)
     ]
     assert all(batch.equal(batched[0]) for batch in batched)
     assert batched[0].shape == (601, SPACE.dim)
-    assert max(map(len, draws(SPACE, 601, 50, torch.Generator().manual_seed(3)))) == 50
+    assert max(map(len, draws(SPACE.sample, 601, 50, torch.Generator().manual_seed(3)))) == 50
 
 
 def test_the_command_measures_every_dimension_and_says_who_judged(data: Path) -> None:

@@ -260,6 +260,12 @@ def test_no_text_at_all_in_a_file_is_code(place: Path, words: str) -> None:
         path.write_bytes(kept)
 
 
+def with_origin(content: dict[str, Any], origin: dict[str, Any]) -> dict[str, Any]:
+    """The content of a file of encoders that says so of its generator."""
+    encoders = {**content["parts"]["encoders"], "origin": origin}
+    return {**content, "parts": {**content["parts"], "encoders": encoders}}
+
+
 USES = ["encode", "reconstruct", "invert", "interpolate", "score", "export"]
 
 
@@ -282,10 +288,10 @@ def test_a_record_of_encoders_names_weights_alone(
     content = read(path)
     arguments = [*call(words, LOADERS[words]), "--encoders"]
     for spec in specs(place):
-        origin = {**content["origin"], "path": spec, "runs_code": runs_code}
+        origin = {**content["parts"]["encoders"]["origin"], "path": spec, "runs_code": runs_code}
         if runs_code is None:
             del origin["runs_code"]
-        write(path, {**content, "origin": origin})
+        write(path, with_origin(content, origin))
         sings(place, [*arguments, str(file)])
     elsewhere = place.parent / "elsewhere"
     elsewhere.mkdir()
@@ -293,7 +299,8 @@ def test_a_record_of_encoders_names_weights_alone(
     monkeypatch.chdir(elsewhere)
     for spec in specs(place):
         os.chdir(place)
-        write(path, {**content, "origin": {**content["origin"], "path": spec}})
+        origin = {**content["parts"]["encoders"]["origin"], "path": spec}
+        write(path, with_origin(content, origin))
         os.chdir(elsewhere)
         sings(place, [*arguments, str(place / file)])
 

@@ -18,8 +18,7 @@ from PIL import Image
 
 import ssavl
 from ssavl.errors import UserError
-from ssavl.inversion.refinement import Refinement
-from ssavl.models.inference import load_inference_model, save_inference_model
+from ssavl.models.files import Saved, load_encoders, save_model
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 IMAGES = "data/prepared/images.npy"
@@ -187,11 +186,11 @@ def test_invert_is_never_worse_than_the_encoder(data: Path, optimiser: str) -> N
 
 def exaggerate(folder: Path) -> None:
     """Make encoders tell images apart: the tiny study's give all of them nearly one latent."""
-    model = load_inference_model(folder)
+    model = load_encoders(folder)
     for encoder in model:
         for head in encoder.heads.values():
             head.get_parameter("weight").mul_(100)
-    save_inference_model(folder / "encoders.pt", model)
+    save_model(folder / "encoders.pt", Saved("ssavl", inference=model))
 
 
 def test_the_walk_that_is_written_goes_from_reconstruction_to_reconstruction(data: Path) -> None:
@@ -318,7 +317,7 @@ def test_a_bundle_can_be_moved(data: Path) -> None:
     assert torch.equal(model.encode(x), z)
     assert torch.equal(model.decode(z), x_hat)
     errors = (x.float() / 255 - x_hat.cpu()).square().flatten(1).sum(1)
-    start_errors = model.invert(x, Refinement(2)).start_errors.cpu()
+    start_errors = model.invert(x, steps=2).start_errors.cpu()
     assert torch.allclose(start_errors, errors, rtol=1e-4)
 
 

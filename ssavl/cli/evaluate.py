@@ -201,8 +201,8 @@ def _likelihood_text(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _means(bounds: Mapping[str, Mapping[str, float]]) -> dict[str, float | None]:
-    return {name: bound["mean"] for name, bound in bounds.items()}
+def _means(bounds: Mapping[str, Mapping[str, float] | None]) -> dict[str, float | None]:
+    return {name: None if bound is None else bound["mean"] for name, bound in bounds.items()}
 
 
 @click.group(cls=DefaultGroup)

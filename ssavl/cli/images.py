@@ -161,9 +161,14 @@ def score(use: Use, images: tuple[Path, ...], out: Path, samples: int) -> None:
     named = use.shared.load().likelihood
     likelihood = Likelihood.of(named)
     result = run(use.model(), images, out, samples, likelihood, use.batch_size)
-    bounds = f"ll {result['ll']:.4g} ({result['ll_of_generated']:.4g} of generated images)"
-    rank = f"mean rank {result['rank']:.3g}"
-    use.report(result, f"{out}: {result['images']} images, {bounds}, {rank}")
+    ll, generated, rank = (result[name] for name in ("ll", "ll_of_generated", "rank"))
+    bounds = f"ll {_short(ll)} ({_short(generated)} of generated images)"
+    use.report(result, f"{out}: {result['images']} images, {bounds}, mean rank {_short(rank, 3)}")
+
+
+def _short(value: float | None, digits: int = 4) -> str:
+    """So many digits; ``-`` for what a model has not."""
+    return "-" if value is None else f"{value:.{digits}g}"
 
 
 @click.command("export")

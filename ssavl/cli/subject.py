@@ -157,7 +157,7 @@ class Use:
 
     def model(self) -> Model:
         """The model; its generator is ``--gan``, else the one that the encoders name."""
-        from ssavl.model import load
+        from ssavl.face.load import load
 
         options = self.shared.options()
         return load(

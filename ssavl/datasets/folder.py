@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ssavl.datasets.source import Source
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.images.array import Images
 from ssavl.images.file import EXTENSIONS, UNREADABLE, decode, image_files
 
@@ -41,14 +41,7 @@ def folder(
         raise UserError(
             f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)"
         )
-    unreadable: dict[str, str] = {}
-    readable = []
-    for path in tqdm(files, desc="checking", disable=None, leave=False):
-        try:
-            decode(path, size, channels)
-            readable.append(path)
-        except UNREADABLE as error:
-            unreadable[str(path.relative_to(root))] = str(error).splitlines()[0][:200]
+    readable, unreadable = _checked(root, files, size, channels)
     if len(readable) < 2:
         raise UserError(
             f"data folder {root}: {len(readable)} of {len(files)} images can be read; "
@@ -75,3 +68,17 @@ def folder(
 
     counts = (len(readable) - test, test)
     return Source("folder", (channels, size, size), counts, generate, labels, classes, unreadable)
+
+
+def _checked(
+    root: Path, files: list[Path], size: int, channels: int
+) -> tuple[list[Path], dict[str, str]]:
+    """Those that can be read, and of the others, by their names below ``root``, why not."""
+    readable, unreadable = [], {}
+    for path in tqdm(files, desc="checking", disable=None, leave=False):
+        try:
+            decode(path, size, channels)
+            readable.append(path)
+        except UNREADABLE as error:
+            unreadable[str(path.relative_to(root))] = first_line(error, 200)
+    return readable, unreadable

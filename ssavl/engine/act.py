@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ssavl.engine.log import LOG
 from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.phase import Phase
 from ssavl.params.shared import OptimisationParams
@@ -21,7 +22,8 @@ class Act:
         phases: in their order within an iteration.
         optimisation: how long and how fast.
         enter: called once before the first iteration, without gradients: k-means, centres, a new
-            component. What it finds goes into buffers, since a resumed run does not call it again.
+            component. What it finds goes into buffers, or into parameters in place: a resumed run
+            does not call it again, and optimisers hold the parameters that were there before.
         tick: called with the iteration's number before its phases, without gradients: what time
             alone decides, such as how far a code is open.
         optimisers: by name, a module's or one that a phase names; by default Adam with the act's
@@ -38,3 +40,15 @@ class Act:
     def trained(self, step: int) -> set[str]:
         """Names of the modules that its iteration ``step`` updates."""
         return {name for phase in self.phases if phase.updates(step) for name in phase.modules}
+
+
+def log_names(acts: Sequence[Act]) -> list[str]:
+    """The file of each act's log; the last one's is the training's.
+
+    Raises:
+        ValueError: two acts of one name, which would write one file.
+    """
+    names = [*(f"log-{act.name}.csv" for act in acts[:-1]), LOG]
+    if len(set(names)) < len(names):
+        raise ValueError(f"acts need names of their own, not {[act.name for act in acts]}")
+    return names

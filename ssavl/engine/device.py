@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -72,9 +72,8 @@ def choose(device: str | None = None, precision: str | None = None) -> Compute:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0]
         raise UserError(
-            f"device '{device}' cannot be used here ({reason[:100]}): try auto or cpu"
+            f"device '{device}' cannot be used here ({first_line(error, 100)}): try auto or cpu"
         ) from None
     if precision not in ("auto", "float32", "bf16"):
         raise UserError(f"precision '{precision}' is unknown: auto, float32 or bf16")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
+from ssavl.engine.device import Compute
 from ssavl.engine.state import cuda_devices
+
+
+class Computing(Protocol):
+    """Something that knows where it computes."""
+
+    compute: Compute
+
+
+Owner = TypeVar("Owner", bound=Computing)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -33,6 +47,17 @@ def isolated(device: torch.device, seed: int | None = None) -> Iterator[None]:
             torch.set_default_dtype(dtype)
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
+
+
+def apart(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
+    """A method that leaves the caller's process as it found it."""
+
+    @wraps(method)
+    def run(owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with isolated(owner.compute.device):
+            return method(owner, *args, **kwargs)
+
+    return run
 
 
 class Stream:

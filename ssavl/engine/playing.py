@@ -21,15 +21,21 @@ class Playing:
         act: which.
         modules: of the run, by name.
         compute: device and precision.
+
+    Raises:
+        ValueError: settings of an optimiser that no phase uses.
     """
 
     def __init__(self, act: Act, modules: Mapping[str, nn.Module], compute: Compute) -> None:
         self.act, self.modules, self.compute = act, modules, compute
         self.step, self.entered = 0, False
-        needed: dict[str, list[str]] = {}
+        needed: dict[str, list[str]] = {}  # modules by the name of the optimiser that moves them
         for phase in act.phases:
             for name, moved in phase.optimisers.items():
                 needed.setdefault(name, []).extend(moved)
+        unused = set(act.optimisers) - set(needed)
+        if unused:
+            raise ValueError(f"act '{act.name}': no phase uses the optimisers {sorted(unused)}")
         self.optimisers = {
             name: self._settings(name).build(
                 [modules[module] for module in needed[name]], act.optimisation, compute.device

@@ -21,19 +21,20 @@ class Progress:
     Args:
         step: iterations already done.
         act: which.
-        alone: whether it is the only one, and needs no name.
+        named: whether to say which; there may be one alone.
+        show: whether a bar shows; ``None`` where stderr is a terminal, else a line now and then.
     """
 
-    def __init__(self, step: int, act: Act, *, alone: bool) -> None:
+    def __init__(self, step: int, act: Act, named: bool, show: bool | None) -> None:
         self.step = self.first = step
-        self.total = act.optimisation.iterations
-        self.label = "" if alone else f"{act.name}: "
+        self.total, self.label = act.optimisation.iterations, act.name if named else ""
+        self.says = show is None
         self.started = self.said = time.monotonic()
         self.bar = tqdm(
             total=self.total,
             initial=step,
-            desc=None if alone else act.name,
-            disable=None,
+            desc=self.label or None,
+            disable=None if show is None else not show,
             unit="it",
             dynamic_ncols=True,
         )
@@ -59,8 +60,9 @@ class Progress:
         losses = {name: f"{value:.3g}" for name, value in row.items() if name.endswith("/loss")}
         self.bar.set_postfix(losses, refresh=False)
         now = time.monotonic()
-        if self.bar.disable and now - self.said > SECONDS:
+        if self.says and self.bar.disable and now - self.said > SECONDS:
             rate = (self.step - self.first) / (now - self.started)
-            where = f"{self.label}iteration {self.step} of {self.total}"
+            label = f"{self.label}: " if self.label else ""
+            where = f"{label}iteration {self.step} of {self.total}"
             print(f"{where}, {rate:.1f} it/s", file=sys.stderr, flush=True)
             self.said = now

@@ -2,7 +2,7 @@
 
 An iteration runs each phase of its act as often as it repeats: loss, backward, one step of its
 optimisers. Everything that the next iteration depends on is in the run's state, so a run that was
-killed continues bit for bit (on one device, with one number of threads).
+killed continues bit for bit, on one device, with one number of threads.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from ssavl.engine import state
-from ssavl.engine.act import Act
+from ssavl.engine.act import Act, log_names
 from ssavl.engine.averages import Averages
 from ssavl.engine.device import Compute
-from ssavl.engine.log import LOG, Log
+from ssavl.engine.log import Log
 from ssavl.engine.playing import Playing
 from ssavl.engine.progress import Progress
 from ssavl.engine.signals import StopRequest, stop_request
@@ -40,6 +40,7 @@ class Run:
         averaged: decay of the exponential moving average, by module name.
         probe: measures on fixed inputs for each row of the last act's log.
         checkpoint_seconds: time between saves of the resume state; it changes no result.
+        show: whether a bar shows the progress; ``None`` where stderr is a terminal.
     """
 
     def __init__(
@@ -52,13 +53,13 @@ class Run:
         averaged: Mapping[str, float] | None = None,
         probe: Callable[[], Mapping[str, float]] | None = None,
         checkpoint_seconds: float = 60.0,
+        show: bool | None = None,
     ) -> None:
-        self.modules, self.acts = dict(modules), list(acts)
+        self.modules, self.acts, self.show = dict(modules), list(acts), show
         self.compute, self.rng, self.scratch, self.probe = compute, rng, scratch, probe
         self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
         self.resumed_from: list[int] = []
-        names = [*(f"log-{act.name}.csv" for act in self.acts[:-1]), LOG]
-        self.logs = [Log(scratch / name) for name in names]
+        self.logs = [Log(scratch / name) for name in log_names(self.acts)]
         self.averages = Averages(self.modules, averaged or {})
         self._turn_to(0)
 
@@ -66,8 +67,7 @@ class Run:
         """Run to the end, from the saved state where there is one.
 
         Raises:
-            Interrupted: SIGINT or SIGTERM; the state was saved.
-            UserError: a loss that is not finite, with where and what; the last state was saved.
+            Interrupted, UserError: a signal; a loss that is not finite. The state was saved.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -105,14 +105,13 @@ class Run:
         return {"playing": self.playing, "averages": self.averages, **logs, **modules}
 
     def _turn_to(self, number: int) -> None:
-        self.number = number
-        self.playing = Playing(self.acts[number], self.modules, self.compute)
+        self.number, self.playing = number, Playing(self.acts[number], self.modules, self.compute)
 
     def _play(self, stop: StopRequest) -> None:
         """The rest of the present act."""
         playing = self.playing
         playing.enter()
-        with Progress(playing.step, playing.act, alone=len(self.acts) == 1) as progress:
+        with Progress(playing.step, playing.act, len(self.acts) > 1, self.show) as progress:
             while not playing.done:
                 try:
                     self.iterate()
@@ -125,8 +124,8 @@ class Run:
                     progress.show(self._write_row())
                 if stop.signum is not None:
                     self.save()
-                    message = f"stopped at {playing.where}; the same command continues"
-                    raise Interrupted(stop.signum, message)
+                    where = f"stopped at {playing.where}; the same command continues"
+                    raise Interrupted(stop.signum, where)
                 if time.monotonic() - self.saved_at > self.checkpoint_seconds:
                     self.save()
 

@@ -18,11 +18,13 @@ from tqdm import tqdm
 from ssavl.datasets.factors import FactorImages
 from ssavl.datasets.readers import read_factor_images
 from ssavl.errors import UserError
-from ssavl.latents.space import Posterior
+from ssavl.face.load import load
+from ssavl.latents.space import Factorised
 from ssavl.metrics.disentanglement.all import disentanglement
 from ssavl.metrics.disentanglement.factor_vae import KL_POINTS
 from ssavl.metrics.disentanglement.representation import Representation, represent
-from ssavl.model import Model, load
+from ssavl.model import Model
+from ssavl.models.bundle import by_name
 from ssavl.params.evaluate import EvaluateDisentanglementParams
 from ssavl.params.stages import Params
 from ssavl.runs.results import DISENTANGLEMENT
@@ -53,16 +55,15 @@ def of_encoders(
             roles asked for.
     """
     settings = params.evaluate_disentanglement
-    models: dict[str, Model] = {}
-    for path in encoders:
-        model = load(path, device=device, precision=precision, seed=params.seed)
-        name = model.inference.name
-        if name in models:
-            name = str(path)
-        models[name] = model
-    images = read_factor_images(data, root, next(iter(models.values())).image_shape)
+
+    def loaded(path: Path) -> Model:
+        return load(path, device=device, precision=precision, seed=params.seed)
+
+    models = by_name(encoders, loaded, lambda model: model.inference.name)
+    _, first = next(iter(models.values()))
+    images = read_factor_images(data, root, first.image_shape)
     index = images.draw(settings.train + settings.test, np.random.default_rng(params.seed))
-    samples = ((name, encode(model, images, index, settings)) for name, model in models.items())
+    samples = ((name, encode(own, images, index, settings)) for name, (_, own) in models.items())
     return _report(params, samples, images.name, out)
 
 
@@ -93,7 +94,7 @@ def encode(
     index: NDArray[np.int64],
     settings: EvaluateDisentanglementParams,
 ) -> Representation:
-    """The posterior means of images, one batch at a time.
+    """The posterior means of images, one batch at a time; of encoders that give points, those.
 
     Raises:
         UserError: a model that infers no block of the roles asked for, images of another shape.
@@ -110,16 +111,14 @@ def encode(
         range(0, len(index), settings.batch_size), desc="encoding", disable=None, leave=False
     ):
         posterior = model.posterior(images.take(index[start : start + settings.batch_size]))
-        modes = space.split(posterior.mode)
-        parts = []
-        for block in blocks:
-            if block.role == "category":
-                parts.append(posterior.probabilities(block.name))
-            else:
-                parts.append(modes[block.name])
-        codes.append(torch.cat(parts, dim=1).double().cpu().numpy())
-        if start < KL_POINTS:
-            own = _divergences(posterior)
+        parts = space.split(posterior.mode)
+        told = posterior if isinstance(posterior, Factorised) else None
+        if told is not None:
+            parts |= {b.name: told.probabilities(b.name) for b in space.of_role("category")}
+        chosen = torch.cat([parts[block.name] for block in blocks], dim=1)
+        codes.append(chosen.double().cpu().numpy())
+        if told is not None and start < KL_POINTS:
+            own = _divergences(told)
             columns = torch.cat([own[block.name] for block in blocks], dim=1)
             divergences.append(columns.double().cpu().numpy())
     groups: list[int] = []  # of each column: its category's number, or 0
@@ -134,14 +133,14 @@ def encode(
     return represent(
         np.concatenate(codes),
         images.classes(index),
-        np.concatenate(divergences)[:KL_POINTS].mean(axis=0),
+        np.concatenate(divergences)[:KL_POINTS].mean(axis=0) if divergences else None,
         np.array(groups),
         names,
         [factor.name for factor in images.factors],
     )
 
 
-def _divergences(posterior: Posterior) -> dict[str, torch.Tensor]:
+def _divergences(posterior: Factorised) -> dict[str, torch.Tensor]:
     """In nats, ``(B, dim)`` per block; a category's stands in its first column."""
     whole = posterior.kl()
     result = {}

@@ -15,7 +15,7 @@ from ssavl.datasets.prepared import IMAGES, Prepared, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.evaluate.feature_cache import FeatureCache
-from ssavl.generators import AnyGenerator, Source, load_generator
+from ssavl.generators import Generator, Source, load_generator
 from ssavl.latents.draws import draws
 from ssavl.metrics.fidelity import (
     Features,
@@ -142,9 +142,9 @@ def _hash(prepared: Prepared) -> str:
 
 @torch.no_grad()
 def _generated(
-    generator: AnyGenerator, n: int, size: int, seed: int, compute: Compute
+    generator: Generator, n: int, size: int, seed: int, compute: Compute
 ) -> Iterator[Tensor]:
-    for latents in draws(generator.latent_space, n, size, compute.generator(seed)):
+    for latents in draws(generator.draw, n, size, compute.generator(seed)):
         with compute.autocast():
             x = generator(latents)
         yield x  # outside: what reads it is no part of the generator, and computes in float32

@@ -8,18 +8,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
-from ssavl.generators import Generator, Source, load_generator
+from ssavl.errors import UserError
+from ssavl.generators import Source, load_generator
+from ssavl.metrics.calibration import Calibration
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.metrics.similarity import WINDOW, psnr, ssim
-from ssavl.models.bundle import load_models, require_same_shape
+from ssavl.models.bundle import inferring, load_saved, require_same_shape
+from ssavl.models.files import Saved
 from ssavl.models.inference import InferenceModel
+from ssavl.models.protocol import Clusterer, Observed
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
-from ssavl.params.evaluate import EvaluateParams
 from ssavl.params.stages import Params
 from ssavl.runs.calibrate import calibrate
 from ssavl.runs.probe import OFFSET
@@ -35,6 +40,9 @@ KEYS = (
 )  # fmt: skip
 
 
+Categories = tuple[Tensor, int]  # of the split's images, (N,), and how many values they have
+
+
 def evaluate(
     params: Params, data: Path, gan: Source, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
@@ -42,9 +50,9 @@ def evaluate(
     and return the four.
 
     Calibration is measured on generated images, whose latents are known; everything else on the
-    split. A metric that a model has not (a divergence of a block that it does not infer) is
-    ``null``. With the normalised likelihood ``gaussian``, ``bits_per_dimension`` (an upper bound,
-    from surrogate 1) stands beside.
+    split. A metric that a model has not (a divergence of a block that it does not infer; all but
+    clusters, of a model that only clusters) is ``null``. With the normalised likelihood
+    ``gaussian``, ``bits_per_dimension`` (an upper bound, from surrogate 1) stands beside.
 
     Raises:
         UserError: files that cannot be read or do not fit each other, labels that are asked for and
@@ -52,40 +60,24 @@ def evaluate(
     """
     compute = options.compute()
     prepared = read_prepared(data)
-    generator = compute.place(load_generator(gan))
-    require_same_shape(generator, gan, prepared.image_shape, data)
-    models = load_models(encoders, generator, compute)
-    settings = params.evaluate
-    with_categories = bool(settings.clustering and generator.latent_space.of_role("category"))
-    if with_categories:
-        prepared.labels_of(settings.split)
-    metrics: dict[str, dict[str, float | None]] = {}
-    calibrations: dict[str, dict[str, dict[str, list[float]]]] = {}
-    tables: dict[str, list[list[int]]] = {}
-    for name, model in models.items():
-        values, table = _measure(params, prepared, generator, model, with_categories, compute)
-        found = calibrate(
-            generator, model, settings.calibration_images, settings.batch_size, params.seed, compute
-        )
-        values |= {f"calibration_{block}": own.error for block, own in found.items()}
-        calibrations[name] = {block: own.table() for block, own in found.items()}
-        metrics[name] = {key: values.get(key) for key in KEYS} | {
-            k: v for k, v in values.items() if k not in KEYS
-        }
-        if table is not None:
-            tables[name] = table
+    saved = load_saved(encoders, compute)
+    generator = None
+    if not saved or any(one.inference is not None for _, one in saved.values()):
+        generator = compute.place(load_generator(gan))
+        require_same_shape(generator, gan, prepared.image_shape, data)
+    measures = _Measures(params, prepared, generator, compute)
+    found = measures.of_all(saved)
     # k-means has a file of its own, so that every object of metrics.json is a model of ours.
+    tables = {name: table for name, (_, _, table) in found.items() if table is not None}
     result = {
-        "metrics": metrics,
-        "baselines": _baselines(settings, params.seed, prepared, generator)
-        if with_categories
-        else {},
+        "metrics": {name: values for name, (values, _, _) in found.items()},
+        "baselines": measures.baselines(tables),
         "confusion": {
             "classes": prepared.manifest["classes"],
             "rows": "category",
             "counts": tables,
         },
-        "calibration": calibrations,
+        "calibration": {name: calibrated for name, (_, calibrated, _) in found.items()},
     }
     with locked(out):
         for file, value in zip(
@@ -95,64 +87,146 @@ def evaluate(
     return result
 
 
-@torch.no_grad()
-def _measure(
-    params: Params,
-    prepared: Prepared,
-    generator: Generator,
-    model: InferenceModel,
-    with_categories: bool,
-    compute: Compute,
-) -> tuple[dict[str, float], list[list[int]] | None]:
-    settings = params.evaluate
-    likelihood = Likelihood.of(params.likelihood)
-    seed_everything(params.seed, compute)  # of posterior draws; the prior's must not repeat them
-    rng = compute.generator(params.seed + OFFSET)
-    errors, noise_ratios, similarities, terms, categories = [], [], [], [], []
-    space = generator.latent_space
-    block = next(iter(model.space.of_role("category")), None) if with_categories else None
-    for batch in prepared.batches(settings.split, settings.batch_size):
-        x = batch.to(compute.device)
-        with compute.autocast():
-            posterior = model.posterior(x)
-            x_hat = generator(model.complete(posterior.mode, space, rng))
-            errors.append(squared_error(x, x_hat).cpu())
-            terms.append(
-                surrogates(x, posterior, generator, likelihood, settings.posterior_samples, rng)
-            )
-            if block is not None:
-                categories.append(posterior.probabilities(block.name).argmax(-1).cpu())
-        noise_ratios.append(psnr(x, x_hat).cpu())
-        if min(x.shape[2:]) >= WINDOW:
-            # outside autocast: its differences of squares need float32
-            similarities.append(ssim(x, x_hat).cpu())
-    values = reconstruction(torch.cat(errors), int(np.prod(prepared.image_shape)))
-    values["psnr"] = torch.cat(noise_ratios).double().mean().item()
-    if similarities:
-        values["ssim"] = torch.cat(similarities).double().mean().item()
-    for name in terms[0]:
-        values[name] = (
-            torch.cat([batch_terms[name].double().cpu() for batch_terms in terms]).mean().item()
+class _Measures:
+    """All measures of a model, by what it can do.
+
+    Args:
+        generator: on the device; ``None`` where no model has encoders.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        prepared: Prepared,
+        generator: GeneratorNetwork | None,
+        compute: Compute,
+    ) -> None:
+        self.params, self.settings, self.prepared = params, params.evaluate, prepared
+        self.generator, self.compute = generator, compute
+        self.likelihood = Likelihood.of(params.likelihood)
+        self.pixels = int(np.prod(prepared.image_shape))
+
+    def of_all(
+        self, saved: Mapping[str, tuple[Path, Saved]]
+    ) -> dict[str, tuple[dict[str, float | None], dict[str, Any], list[list[int]] | None]]:
+        """Values, calibration and confusion of each model by name.
+
+        Raises:
+            UserError: labels that are asked for and absent, models of other images.
+        """
+        models = inferring(saved, self.generator) if self.generator is not None else {}
+        clusterers = {name: one.clusterer for name, (_, one) in saved.items() if one.clusterer}
+        for name, clusterer in clusterers.items():
+            if clusterer.image_shape != self.prepared.image_shape:
+                raise UserError(f"{saved[name][0]} reads {clusterer.image_shape} images")
+        if self.settings.clustering and (self._categories() or clusterers):
+            self.prepared.labels_of(self.settings.split)
+        result = {}
+        for name in saved:
+            values: dict[str, float] = {}
+            calibrated: dict[str, Calibration] = {}
+            found, table = None, None
+            if name in models:
+                values, found = self.of_encoders(models[name])
+                calibrated = self.calibration(models[name])
+                values |= {f"calibration_{block}": c.error for block, c in calibrated.items()}
+            if name in clusterers:  # it says itself what its categories are
+                found = self.of_clusterer(clusterers[name])
+            if found is not None and self.settings.clustering:
+                own, table = self.clusters(*found)
+                values |= own
+            row = {key: values.get(key) for key in KEYS} | {
+                key: value for key, value in values.items() if key not in KEYS
+            }
+            result[name] = row, {block: c.table() for block, c in calibrated.items()}, table
+        return result
+
+    @torch.no_grad()
+    def of_encoders(self, model: InferenceModel) -> tuple[dict[str, float], Categories | None]:
+        """Reconstruction and bounds on the split, and the categories that are inferred."""
+        assert self.generator is not None
+        settings, space = self.settings, self.generator.latent_space
+        # of posterior draws; the prior's must not repeat them
+        seed_everything(self.params.seed, self.compute)
+        rng = self.compute.generator(self.params.seed + OFFSET)
+        density = Observed(self.generator, self.likelihood)
+        errors, noise_ratios, similarities, terms, categories = [], [], [], [], []
+        block = next(iter(model.space.of_role("category")), None)
+        for batch in self.prepared.batches(settings.split, settings.batch_size):
+            x = batch.to(self.compute.device)
+            with self.compute.autocast():
+                posterior = model.posterior(x)
+                mode = posterior.mode
+                x_hat = self.generator(model.complete(mode, space, rng))
+                errors.append(squared_error(x, x_hat).cpu())
+                terms.append(surrogates(x, posterior, density, settings.posterior_samples, rng))
+                if block is not None:
+                    categories.append(model.space.split(mode)[block.name].argmax(-1).cpu())
+            noise_ratios.append(psnr(x, x_hat).cpu())
+            if min(x.shape[2:]) >= WINDOW:
+                # outside autocast: its differences of squares need float32
+                similarities.append(ssim(x, x_hat).cpu())
+        values = reconstruction(torch.cat(errors), self.pixels)
+        values["psnr"] = torch.cat(noise_ratios).double().mean().item()
+        if similarities:
+            values["ssim"] = torch.cat(similarities).double().mean().item()
+        for name in terms[0]:
+            own = [batch_terms[name].double().cpu() for batch_terms in terms]
+            values[name] = torch.cat(own).mean().item()
+        if self.likelihood.name == "gaussian" and "ll" in values:
+            bits = bits_per_dimension(torch.tensor(values["ll"]), self.pixels)
+            values["bits_per_dimension"] = bits.item()
+        return values, (torch.cat(categories), block.dim) if block is not None else None
+
+    @torch.no_grad()
+    def of_clusterer(self, clusterer: Clusterer) -> Categories:
+        """The likeliest category of each image of the split."""
+        found = []
+        for batch in self.prepared.batches(self.settings.split, self.settings.batch_size):
+            with self.compute.autocast():
+                probabilities = clusterer.probabilities(batch.to(self.compute.device))
+            found.append(probabilities.argmax(-1).cpu())
+        return torch.cat(found), probabilities.shape[1]
+
+    def calibration(self, model: InferenceModel) -> dict[str, Calibration]:
+        """By block, on generated images."""
+        assert self.generator is not None
+        images, size = self.settings.calibration_images, self.settings.batch_size
+        return calibrate(self.generator, model, images, size, self.params.seed, self.compute)
+
+    def clusters(self, found: Tensor, size: int) -> tuple[dict[str, float], list[list[int]]]:
+        """Categories ``(N,)`` of so many values against the labels, and the table of both."""
+        classes = self.prepared.labels_of(self.settings.split)
+        count = len(self.prepared.manifest["classes"])
+        return (
+            clustering(found.numpy(), classes),
+            confusion(found.numpy(), classes, size, count).tolist(),
         )
-    if likelihood.name == "gaussian" and "ll" in values:
-        bits = bits_per_dimension(torch.tensor(values["ll"]), int(np.prod(prepared.image_shape)))
-        values["bits_per_dimension"] = bits.item()
-    if block is None:
-        return values, None
-    found = torch.cat(categories).numpy()
-    classes = prepared.labels_of(settings.split)
-    values |= clustering(found, classes)
-    return values, confusion(found, classes, block.dim, len(prepared.manifest["classes"])).tolist()
 
+    def baselines(self, tables: Mapping[str, list[list[int]]]) -> dict[str, dict[str, float]]:
+        """k-means of pixels, with as many clusters as the generator has categories; where it has
+        none, as the first model has.
+        """
+        sizes = self._categories() or [len(table) for table in tables.values()]
+        if not sizes or not self.settings.clustering:
+            return {}
+        settings = self.settings
 
-def _baselines(
-    settings: EvaluateParams, seed: int, prepared: Prepared, generator: Generator
-) -> Mapping[str, Mapping[str, float]]:
-    def pixels(split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
-        return torch.cat(list(prepared.batches(split, settings.batch_size))).flatten(1).numpy()
+        def pixels(split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
+            batches = self.prepared.batches(split, settings.batch_size)
+            return torch.cat(list(batches)).flatten(1).numpy()
 
-    (block, *_) = generator.latent_space.of_role("category")
-    found = kmeans_categories(
-        pixels("train"), pixels(settings.split), block.dim, seed, settings.kmeans_restarts
-    )
-    return {"k-means": clustering(found, prepared.labels_of(settings.split))}
+        found = kmeans_categories(
+            pixels("train"),
+            pixels(settings.split),
+            sizes[0],
+            self.params.seed,
+            settings.kmeans_restarts,
+        )
+        return {"k-means": clustering(found, self.prepared.labels_of(settings.split))}
+
+    def _categories(self) -> list[int]:
+        """How many values each category of the generator has."""
+        if self.generator is None:
+            return []
+        return [block.dim for block in self.generator.latent_space.of_role("category")]

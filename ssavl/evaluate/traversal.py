@@ -48,13 +48,18 @@ def evaluate_traversal(
     }
     with compute.autocast(), tqdm(total=n, disable=None, unit="latent", leave=False) as bar:
         for latents in draws(
-            space, n, max(1, settings.batch_size // settings.steps), compute.generator(params.seed)
+            generator.draw,
+            n,
+            max(1, settings.batch_size // settings.steps),
+            compute.generator(params.seed),
         ):
             for name, shares in kept(generator, judge.classify, latents, settings.steps).items():
                 parts[name].append(shares.cpu())
             bar.update(len(latents))
         for block in space.of_role("category"):
-            for latents in draws(space, n, settings.batch_size, compute.generator(params.seed)):
+            for latents in draws(
+                generator.draw, n, settings.batch_size, compute.generator(params.seed)
+            ):
                 counts[block.name] += classes_by_value(
                     generator, judge.classify, latents, block, len(judge.classes)
                 )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.generators.description import Description
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
+from ssavl.networks.generator import GeneratorNetwork
 
 PROBES = 4  # latents drawn to see what a network takes and gives
 
 
-class ForeignGenerator(nn.Module):
+class ForeignGenerator(GeneratorNetwork):
     """A network behind flat latents and images in [0, 1].
 
     Args:
@@ -53,6 +55,22 @@ class ForeignGenerator(nn.Module):
         x = _call(self.network, self.latent_space, latents, self.latent_shape, self.separate)
         return (x.float() - low) / (high - low)
 
+    def facts(self) -> dict[str, Any]:
+        return {
+            "kind": "foreign",
+            "loaded as": self.runner,
+            "latent shape": list(self.latent_shape),
+            "output range": list(self.output_range),
+        }
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "latents": self.latent_space.config,
+            "latent_shape": None if self.separate else list(self.latent_shape),
+            "separate": self.separate,
+            "output_range": self.output_range,
+        }
+
 
 def adapt(network: nn.Module, described: Description, source: str, runner: str) -> ForeignGenerator:
     """Wrap a network; what the description leaves open is found by calling it on prior draws.
@@ -74,8 +92,7 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
                 x = _call(network, space, latents, shape, described.separate)
         except (RuntimeError, TypeError, ValueError, AssertionError, IndexError) as error:
             if not failure:  # the first shape is the likeliest: report its
-                lines = str(error).strip().splitlines() or [type(error).__name__]
-                failure = lines[0]
+                failure = first_line(error)
             continue
         if not isinstance(x, Tensor) or x.ndim != 4 or len(x) != PROBES or x.shape[1] not in (1, 3):
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
@@ -90,7 +107,7 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         ).to(device)
     raise UserError(
         f"{source} refuses latents of shape {' or '.join(str((PROBES, *s)) for s in shapes)} "
-        f"({failure[:120]}): set --latent-dim or --latent-shape"
+        f"({failure}): set --latent-dim or --latent-shape"
     )
 
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError
-from ssavl.generators.foreign import ForeignGenerator
-from ssavl.generators.load import AnyGenerator
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.storage.weights import weights_hash
 
 SAMPLES = 64
@@ -31,77 +30,37 @@ class Check:
     remedy: str
 
 
-def inspect(generator: AnyGenerator, seed: int = 0) -> list[Check]:
+def inspect(generator: GeneratorNetwork, seed: int = 0) -> list[Check]:
     """Every check, on the device of the generator.
 
     Args:
         generator: frozen.
         seed: of the latents.
     """
-    space = generator.latent_space
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
-    latents = space.sample(SAMPLES, torch.Generator(device).manual_seed(seed))
+    latents = generator.draw(SAMPLES, torch.Generator(device).manual_seed(seed))
     before = weights_hash(generator)
     with torch.no_grad():
         x, again, part = generator(latents), generator(latents), generator(latents[: SAMPLES // 4])
-    finite = bool(torch.isfinite(x).all())
-    checks = [
-        Check(
-            "finite",
-            finite,
-            f"{(~torch.isfinite(x)).sum().item()} values are not",
-            "the weights are damaged",
-        ),
-    ]
-    if not finite:
-        return checks
-    low, high = x.min().item(), x.max().item()
-    noisy = (x - again).abs().max().item()
-    apart = (x[: SAMPLES // 4] - part).abs().max().item()
-    slope, differentiable = _slope(generator, latents)
-    spread = x.std(0).mean().item()
-    checks += [
-        Check(
-            "output range",
-            low >= -SLACK and high <= 1 + SLACK,
-            f"[{low:.3g}, {high:.3g}] after mapping {_range(generator)} to [0, 1]",
-            "set --output-range LOW HIGH",
-        ),
-        Check(
-            "same latents, same image",
-            noisy <= TOLERANCE,
-            f"differ by {noisy:.2g}",
-            "fix its noise in a factory",
-        ),
-        Check(
-            "an image does not depend on its batch",
-            apart <= TOLERANCE or noisy > TOLERANCE,
-            f"differ by {apart:.2g}",
-            "it normalises over the batch: call .eval() in the factory",
-        ),
-        Check(
-            "diversity",
-            spread > COLLAPSED,
-            f"mean deviation of a pixel {spread:.3g}",
-            "it makes one image: collapsed",
-        ),
-        Check(
-            GRADIENT,
-            differentiable and slope > 0,
-            f"mean norm {slope:.3g}" if differentiable else "none",
-            "add --objective latent-nll, which needs none, or make the network differentiable",
-        ),
-        Check(
-            "weights unchanged",
-            weights_hash(generator) == before,
-            f"sha256 {before}",
-            "it changes when called",
-        ),
-    ]
-    return checks
+    finite = Check(
+        "finite",
+        bool(torch.isfinite(x).all()),
+        f"{(~torch.isfinite(x)).sum().item()} values are not",
+        "the weights are damaged",
+    )
+    if not finite.passed:
+        return [finite]
+    behaviour = _behaviour(generator, latents, x, again, part)
+    same = Check(
+        "weights unchanged",
+        weights_hash(generator) == before,
+        f"sha256 {before}",
+        "it changes when called",
+    )
+    return [finite, *behaviour, same]
 
 
-def first_units(generator: AnyGenerator, seed: int = 0) -> str:
+def first_units(generator: GeneratorNetwork, seed: int = 0) -> str:
     """The share of the first ReLU's units that are dead:
     at every prior draw, and at the mean latent.
 
@@ -115,7 +74,7 @@ def first_units(generator: AnyGenerator, seed: int = 0) -> str:
 
     space = generator.latent_space
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
-    draws = space.sample(SAMPLES, torch.Generator(device).manual_seed(seed))
+    draws = generator.draw(SAMPLES, torch.Generator(device).manual_seed(seed))
     hooks = [
         m.register_forward_hook(look)
         for m in generator.modules()
@@ -150,7 +109,50 @@ def require(checks: list[Check], source: str, gradient: bool = True) -> None:
             raise UserError(f"{source} fails '{check.name}' ({check.seen}): {check.remedy}")
 
 
-def _slope(generator: AnyGenerator, latents: Tensor) -> tuple[float, bool]:
+def _behaviour(
+    generator: GeneratorNetwork, latents: Tensor, x: Tensor, again: Tensor, part: Tensor
+) -> list[Check]:
+    """Checks of images ``x`` of latents, of the same ones again, and of a first part of them."""
+    low, high = x.min().item(), x.max().item()
+    noisy = (x - again).abs().max().item()
+    apart = (x[: SAMPLES // 4] - part).abs().max().item()
+    slope, differentiable = _slope(generator, latents)
+    spread = x.std(0).mean().item()
+    return [
+        Check(
+            "output range",
+            low >= -SLACK and high <= 1 + SLACK,
+            f"[{low:.3g}, {high:.3g}] after mapping {generator.output_range} to [0, 1]",
+            "set --output-range LOW HIGH",
+        ),
+        Check(
+            "same latents, same image",
+            noisy <= TOLERANCE,
+            f"differ by {noisy:.2g}",
+            "fix its noise in a factory",
+        ),
+        Check(
+            "an image does not depend on its batch",
+            apart <= TOLERANCE or noisy > TOLERANCE,
+            f"differ by {apart:.2g}",
+            "it normalises over the batch: call .eval() in the factory",
+        ),
+        Check(
+            "diversity",
+            spread > COLLAPSED,
+            f"mean deviation of a pixel {spread:.3g}",
+            "it makes one image: collapsed",
+        ),
+        Check(
+            GRADIENT,
+            differentiable and slope > 0,
+            f"mean norm {slope:.3g}" if differentiable else "none",
+            "add --objective latent-nll, which needs none, or make the network differentiable",
+        ),
+    ]
+
+
+def _slope(generator: GeneratorNetwork, latents: Tensor) -> tuple[float, bool]:
     z = latents.detach().clone().requires_grad_(True)
     try:
         x = generator(z)
@@ -160,7 +162,3 @@ def _slope(generator: AnyGenerator, latents: Tensor) -> tuple[float, bool]:
     except RuntimeError:  # a network that cuts the graph, or an operator without a derivative
         return 0.0, False
     return gradient.norm(dim=1).mean().item(), True
-
-
-def _range(generator: AnyGenerator) -> tuple[float, float]:
-    return generator.output_range if isinstance(generator, ForeignGenerator) else (0.0, 1.0)

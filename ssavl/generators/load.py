@@ -21,15 +21,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.generators import dcgan, onnx, own
 from ssavl.generators.description import Description, read_description
-from ssavl.generators.foreign import ForeignGenerator, adapt
+from ssavl.generators.foreign import adapt
+from ssavl.generators.own import Loaded
 from ssavl.generators.source import GeneratorSource, Source, WeightsFile
-from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.storage.checkpoint import has_description
-
-AnyGenerator = ConvGenerator | ForeignGenerator
 
 EXECUTABLE = {"export": "a torch.export archive", "torchscript": "a TorchScript file"}
 WAY_OUT = (
@@ -37,8 +36,17 @@ WAY_OUT = (
 )
 
 
-def load(source: Source) -> AnyGenerator:
+def load_generator(source: Source) -> GeneratorNetwork:
     """The generator, frozen, in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: as :func:`load_bundle`.
+    """
+    return load_bundle(source).generator
+
+
+def load_bundle(source: Source) -> Loaded:
+    """The generator, and the encoders that its training left beside it; the file is opened once.
 
     Raises:
         UserError: whatever keeps it from being loaded, with the way out.
@@ -57,14 +65,14 @@ def load(source: Source) -> AnyGenerator:
                 if shape is not None:
                     described = described.over(Description(latent_shape=shape))
             case _ if has_description(path):
-                return own.load_generator(path)
+                return own.load_own(path)
             case _:
                 payload = _read_weights(path)
                 if isinstance(payload, dict) and "ssavl" in payload:
-                    return own.read_generator(payload, path)
+                    return own.read_own(payload, path)
                 network, runner = _from_weights(path, payload, described.key), "weights of a DCGAN"
     generator = adapt(_still(network), described, source.spec, runner)
-    return generator.requires_grad_(False)
+    return Loaded(generator.requires_grad_(False))
 
 
 def _kind(path: Path) -> str:
@@ -98,7 +106,7 @@ def _executable(path: Path, kind: str, source: Source) -> nn.Module:
             return torch.export.load(path).module()
         return torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} cannot be loaded as {what} ({_first_line(error)})") from None
+        raise UserError(f"{path} cannot be loaded as {what} ({first_line(error)})") from None
 
 
 def _read_weights(path: Path) -> Any:
@@ -110,7 +118,7 @@ def _read_weights(path: Path) -> Any:
             return load_file(path)
         except (SafetensorError, OSError) as error:
             raise UserError(
-                f"{path} cannot be read ({_first_line(error)}): it is cut short or damaged"
+                f"{path} cannot be read ({first_line(error)}): it is cut short or damaged"
             ) from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -124,7 +132,7 @@ def _read_weights(path: Path) -> Any:
         raise UserError(f"{path} {what}, and reading it could execute code: {WAY_OUT}") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{path} cannot be read ({_first_line(error)}): it is cut short or no checkpoint"
+            f"{path} cannot be read ({first_line(error)}): it is cut short or no checkpoint"
         ) from None
 
 
@@ -172,7 +180,7 @@ def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
         network = factory(**source.arguments)
     except TypeError as error:
         raise UserError(
-            f"{source.spec} cannot be called ({_first_line(error)}): "
+            f"{source.spec} cannot be called ({first_line(error)}): "
             "set its arguments with --gan-arg"
         ) from None
     if not isinstance(network, nn.Module):
@@ -219,8 +227,3 @@ def _still(network: nn.Module) -> nn.Module:
     with contextlib.suppress(NotImplementedError):
         network.eval()
     return network.float()
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:120]

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.storage.files import sha256
 
 TOLERANCE = 1e-3  # between the two libraries, relative to the range of the images
@@ -106,7 +106,8 @@ def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
         return (
             session,
             shape,
-            f"onnxruntime, no gradient: onnx2torch has not all its operators ({_short(error)})",
+            "onnxruntime, no gradient: onnx2torch has not all its operators "
+            f"({first_line(error, 80)})",
         )
     problem = _differs(network, session)
     if problem:
@@ -134,12 +135,7 @@ def _differs(network: nn.Module, session: Session) -> str:
         with torch.no_grad():
             found, expected = network(*latents), session(*latents)
     except (RuntimeError, NotImplementedError, TypeError, IndexError) as error:
-        return f"fails ({_short(error)})"
+        return f"fails ({first_line(error, 80)})"
     spread = (expected.max() - expected.min()).item()
     apart = (found - expected).abs().max().item()
     return "" if apart <= TOLERANCE * max(spread, 1e-12) else f"differs by {apart:.2g}"
-
-
-def _short(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:80]

@@ -89,9 +89,8 @@ class Origin(Section):
         return WeightsFile(Path(os.path.relpath(folder / found.file)), self.described)
 
 
-def read_origin(record: Any, path: Path) -> Origin | None:
-    """The record in the file ``path``; ``None`` where it is empty:
-    these encoders were never fitted.
+def read_origin(record: Any) -> Origin | None:
+    """The record in a file; ``None`` where it is empty: these encoders were never fitted.
 
     Raises:
         UserError: something other than such a record.
@@ -103,8 +102,8 @@ def read_origin(record: Any, path: Path) -> Origin | None:
         origin.latent_space()
     except ValidationError as error:
         raise UserError(
-            f"{path}: what it says of its generator: {one_line(error.errors(), Origin)}"
+            f"what it says of its generator: {one_line(error.errors(), Origin)}"
         ) from None
     except ValueError as error:
-        raise UserError(f"{path}: what it says of its generator: {error}") from None
+        raise UserError(f"what it says of its generator: {error}") from None
     return origin

@@ -1,57 +1,93 @@
-"""Generators that ``ssavl train-gan`` trained."""
+"""The generator in a file of ours: a part of a ``model`` file, or alone in one of FORMAT 1."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssavl.networks.generator import ConvGenerator
-from ssavl.storage.checkpoint import load_checkpoint, rebuilding, require_kind, save_checkpoint
+from ssavl.errors import UserError
+from ssavl.networks.generator import GeneratorNetwork
+from ssavl.networks.registry import Entry, named, rebuild_as
+from ssavl.storage.checkpoint import load_checkpoint, rebuilding, require_kind
 
-KIND = "generator"
+MODEL = "model"
+ALONE = "generator"  # FORMAT 1
 
 
-def save_generator(
-    path: Path, generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]
-) -> None:
-    """Write ``generator.pt``: the generator, and what its training left of encoders (see
-    ``models.inference``).
+@dataclass(frozen=True)
+class Loaded:
+    """What a generator's source holds.
+
+    Attributes:
+        generator: frozen, in evaluation mode, on the CPU.
+        training_encoders: what its training left of encoders, not fitted ones, for
+            :func:`ssavl.networks.registry.rebuild`; none beside anyone else's generator.
     """
-    save_checkpoint(path, KIND, payload(generator, encoders))
+
+    generator: GeneratorNetwork
+    training_encoders: tuple[Entry, ...] = ()
 
 
-def payload(generator: ConvGenerator, encoders: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A generator as plain data and tensors."""
-    return {"config": generator.config, "state": generator.state_dict(), "encoders": list(encoders)}
-
-
-def load_generator(path: Path) -> ConvGenerator:
-    """The generator in a file, frozen, in evaluation mode, on the CPU.
+def load_own(path: Path) -> Loaded:
+    """The generator in a file of ours.
 
     Raises:
-        UserError: as :func:`ssavl.storage.checkpoint.load_checkpoint`.
+        UserError: as :func:`ssavl.storage.checkpoint.load_checkpoint`; a file without a generator.
     """
-    return read_generator(load_checkpoint(path, KIND), path)
+    return read_own(load_checkpoint(path, MODEL, ALONE), path)
 
 
-def read_generator(content: Mapping[str, Any], path: Path) -> ConvGenerator:
-    """The generator in the content of a checkpoint file, as :func:`load_generator` gives it.
+def read_own(content: Mapping[str, Any], path: Path) -> Loaded:
+    """The same, of the content of the file.
 
     Raises:
-        UserError: another kind of content.
+        UserError: another kind of content, or a model without a generator.
     """
-    require_kind(content, KIND, path)
+    require_kind(content, (MODEL, ALONE), path)
     with rebuilding(path):
-        generator = ConvGenerator.from_config(content["config"])
-        generator.load_state_dict(content["state"])
-    generator.eval().requires_grad_(False)
-    return generator
+        parts = parts_of(content)
+        if "generator" in parts:
+            generator = generator_of(parts)
+            require_space(content, generator.latent_space.config)
+            return Loaded(generator, training_encoders_of(parts))
+        held = " and ".join(sorted(parts)) or "nothing"
+    raise UserError(f"{path} holds no generator, only {held}")
 
 
-def load_training_encoders(path: Path) -> list[Mapping[str, Any]]:
-    """The entries of the encoders that the generator's training left, for ``build_encoders``;
-    may be empty.
+def parts_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parts of a model, which FORMAT 1 kept in files of their own, without their network's
+    name.
     """
-    with rebuilding(path):
-        return list(load_checkpoint(path, KIND)["encoders"])
+    if content["kind"] != ALONE:
+        return content["parts"]
+    left = [named(entry, "encoder") for entry in content["encoders"]]
+    network = {"config": content["config"], "state": content["state"]}
+    return {"generator": named(network, "conv-generator"), "training_encoders": left}
+
+
+def require_space(content: Mapping[str, Any], space: Any) -> None:
+    """Refuse a file that says another latent space than its parts have.
+
+    Raises:
+        ValueError: it does.
+    """
+    if content["kind"] == MODEL and content["space"] != space:
+        raise ValueError("its space is not that of its parts")
+
+
+def generator_of(parts: Mapping[str, Any]) -> GeneratorNetwork:
+    """The generator among them, frozen, in evaluation mode.
+
+    Raises:
+        UserError: a network that is no generator.
+    """
+    network = rebuild_as(GeneratorNetwork, parts["generator"])
+    network.eval().requires_grad_(False)
+    return network
+
+
+def training_encoders_of(parts: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """Entries of the encoders that training left among them; may be none."""
+    return tuple(parts.get("training_encoders", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,7 +35,9 @@ def as_batch(images: Pictures, image_shape: tuple[int, int, int]) -> Tensor:
         images = [images]
     if not isinstance(images, Tensor | np.ndarray):
         images = _joined(images, image_shape)
-    x = torch.as_tensor(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # an array that is read-only: nobody writes
+        x = torch.as_tensor(images)
     if x.ndim == 3 and image_shape[0] == 1:
         x = x[:, None]
     channels, height, width = image_shape
@@ -46,13 +49,39 @@ def as_batch(images: Pictures, image_shape: tuple[int, int, int]) -> Tensor:
     return x
 
 
+def shape_of(images: Pictures) -> tuple[int, int, int]:
+    """Channels, height and width of images whose size nothing else says.
+
+    Raises:
+        UserError: no image, or something else.
+    """
+    if isinstance(images, Image.Image):
+        images = [images]
+    if not isinstance(images, Tensor | np.ndarray):
+        if not len(images):
+            raise UserError("there is no image to learn from")
+        first = images[0]
+        if isinstance(first, Image.Image):
+            side = min(first.size)
+            return (1 if first.mode in ("1", "L", "I", "F") else 3, side, side)
+        images = torch.as_tensor(first)[None]
+    sizes = tuple(images.shape)
+    if len(sizes) == 3:
+        return (1, sizes[1], sizes[2])
+    if len(sizes) == 4 and sizes[1] in (1, 3):
+        return (sizes[1], sizes[2], sizes[3])
+    if len(sizes) == 4 and sizes[3] in (1, 3):
+        return (sizes[3], sizes[1], sizes[2])
+    raise UserError(f"images are {sizes}; (N, 1 or 3, H, W) is needed")
+
+
 def _joined(images: Sequence[Any], image_shape: tuple[int, int, int]) -> Tensor:
     """Single images as one tensor."""
     channels, size, _ = image_shape
     found = []
     for image in images:
         if isinstance(image, Image.Image):
-            found.append(torch.from_numpy(fit(image, size, channels)))
+            found.append(torch.from_numpy(np.array(fit(image, size, channels))))
         elif isinstance(image, Tensor | np.ndarray):
             found.append(torch.as_tensor(image))
         else:

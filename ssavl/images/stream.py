@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.images.file import UNREADABLE, decode, image_files
 from ssavl.images.resize import fit
 
@@ -105,8 +105,7 @@ class ImageStream:
             try:
                 image = decode(entry, self.size, self.channels)
             except UNREADABLE as error:
-                lines = str(error).splitlines() or [type(error).__name__]
-                self.unreadable[str(entry)] = lines[0][:200]
+                self.unreadable[str(entry)] = first_line(error, 200)
                 continue
             yield str(entry), torch.from_numpy(np.array(image)).float() / 255
 

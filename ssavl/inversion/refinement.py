@@ -25,7 +25,8 @@ from torch import Tensor
 from ssavl.errors import UserError
 from ssavl.generators.protocol import Generator
 from ssavl.inversion.lbfgs import minimise
-from ssavl.latents.space import LatentSpace
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import Factorised, LatentSpace
 
 Optimiser = Literal["adam", "lbfgs"]
 
@@ -226,3 +227,17 @@ def _lbfgs(
     losses: Callable[[Tensor], Tensor], start: Tensor, refinement: Refinement, first: int, last: int
 ) -> Tensor:
     return minimise(losses, start, last - first)
+
+
+def deviations(posterior: Posterior, space: LatentSpace) -> Tensor:
+    """Deviations of a posterior in base space ``(B, space.dim)``: the scale of steps.
+
+    1, the prior's, for a category and for what is not inferred, or inferred without any.
+    """
+    known = {}
+    if isinstance(posterior, Factorised):
+        inferred = posterior.space.of_role("noise", "code")
+        known = {block.name: posterior.gaussian(block.name).stddev for block in inferred}
+    mode = posterior.mode
+    ones = torch.ones(len(mode), space.dim, device=mode.device)
+    return space.join({**space.split(ones), **known})

@@ -97,9 +97,7 @@ class LatentSpace:
         return {block.name: part for block, part in zip(self.blocks, parts, strict=True)}
 
     def join(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """The inverse of :meth:`split`: flat latents of shape ``(B, dim)``.
-        Blocks of other spaces are ignored.
-        """
+        """The inverse of :meth:`split`: flat latents ``(B, dim)``. Other blocks are ignored."""
         return torch.cat([parts[block.name] for block in self.blocks], dim=-1)
 
     def from_base(self, base: Tensor) -> Tensor:
@@ -127,22 +125,22 @@ class LatentSpace:
                 )
         return torch.cat(parts, dim=-1)
 
-    def prior(self, device: torch.device | str = "cpu") -> Posterior:
+    def prior(self, device: torch.device | str = "cpu") -> Factorised:
         """The prior as a distribution: what a posterior with all-zero parameters is."""
         return self.posterior(torch.zeros(1, self.parameter_size, device=device))
 
-    def posterior(self, parameters: Tensor) -> Posterior:
-        """The factorised distribution with an encoder's output, shape ``(B, parameter_size)``,
-        for parameters.
-        """
+    def posterior(self, parameters: Tensor) -> Factorised:
+        """The factorised distribution whose parameters ``(B, parameter_size)`` an encoder gives."""
         parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)
         blocks = {b.name: b.distribution(part) for b, part in zip(self.blocks, parts, strict=True)}
-        return Posterior(self, blocks, parameters.device)
+        return Factorised(self, blocks, parameters.device)
 
 
-class Posterior:
+class Factorised:
     """A product of independent distributions, one per block of a space,
     Gaussian in base space or categorical.
+
+    It keeps both protocols of :mod:`ssavl.latents.posterior`, and tells each block by itself.
 
     Attributes:
         blocks: the distributions in base space, by name.
@@ -180,19 +178,15 @@ class Posterior:
 
     @torch.no_grad()
     def sample(self) -> Tensor:
-        """A draw of shape ``(B, dim)`` from the distribution itself:
-        categories are exactly one-hot.
-        """
-        return torch.cat(
-            [b.from_base(self.blocks[b.name].sample()) for b in self.space.blocks], dim=-1
-        )
+        """A draw ``(B, dim)`` from the distribution itself: categories are exactly one-hot."""
+        parts = [b.from_base(self.blocks[b.name].sample()) for b in self.space.blocks]
+        return torch.cat(parts, dim=-1)
 
     @property
     def mode(self) -> Tensor:
         """Latents ``(B, dim)`` at the mode in base space."""
-        return torch.cat(
-            [block.from_base(self.blocks[block.name].mode) for block in self.space.blocks], dim=-1
-        )
+        parts = [b.from_base(self.blocks[b.name].mode) for b in self.space.blocks]
+        return torch.cat(parts, dim=-1)
 
     def gaussian(self, name: str) -> Normal:
         """A continuous block's Gaussian in base space, over single dimensions ``(B, dim)``."""
@@ -202,17 +196,19 @@ class Posterior:
         assert isinstance(normal, Normal)
         return normal
 
-    def probabilities(self, name: str) -> Tensor:
-        """Probabilities ``(B, K)`` of a categorical block."""
+    def category(self, name: str) -> OneHotCategorical:
+        """A categorical block's distribution over one-hot vectors ``(B, K)``."""
         distribution = self.blocks[name]
         assert isinstance(distribution, OneHotCategorical)
-        return distribution.probs
+        return distribution
+
+    def probabilities(self, name: str) -> Tensor:
+        """Probabilities ``(B, K)`` of a categorical block."""
+        return self.category(name).probs
 
     def log_probabilities(self, name: str) -> Tensor:
         """Their logarithms ``(B, K)``, finite where the probabilities underflow."""
-        distribution = self.blocks[name]
-        assert isinstance(distribution, OneHotCategorical)
-        return distribution.logits
+        return self.category(name).logits
 
     def log_prob(self, latents: Tensor) -> dict[str, Tensor]:
         """Log-density in nats of each block's part of the flat ``latents``, shape ``(B,)`` each."""
@@ -239,21 +235,16 @@ class Posterior:
         return result
 
     def kl(self) -> dict[str, Tensor]:
-        """Closed-form Kullback-Leibler divergence in nats from the prior, per block,
-        shape ``(B,)`` each.
-        """
+        """Closed-form Kullback-Leibler divergence from the prior in nats, ``(B,)`` per block."""
         prior = self.space.prior(self.device)
         return {name: kl_divergence(q, prior.blocks[name]) for name, q in self.blocks.items()}
 
-    def over(self, space: LatentSpace) -> Posterior:
-        """The marginal over some of the blocks. Raises ``KeyError`` for a block that this one has
-        not.
-        """
-        return Posterior(
-            space, {block.name: self.blocks[block.name] for block in space.blocks}, self.device
-        )
+    def over(self, space: LatentSpace) -> Factorised:
+        """The marginal over some blocks. Raises ``KeyError`` for one that this has not."""
+        blocks = {block.name: self.blocks[block.name] for block in space.blocks}
+        return Factorised(space, blocks, self.device)
 
-    def __or__(self, other: Posterior) -> Posterior:
+    def __or__(self, other: Factorised) -> Factorised:
         """The product of two posteriors over disjoint blocks."""
         space = LatentSpace(self.space.blocks + other.space.blocks)
-        return Posterior(space, {**self.blocks, **other.blocks}, self.device)
+        return Factorised(space, {**self.blocks, **other.blocks}, self.device)

@@ -16,6 +16,7 @@ from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import LatentsParams, NetworksParams, OptimisationParams
+from ssavl.params.stages import Params
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,19 @@ class Common:
     beta: float
     seed: int
     rng: torch.Generator
+
+    @classmethod
+    def of(cls, params: Params, optimisation: OptimisationParams, rng: torch.Generator) -> Common:
+        """What the parameters say of it."""
+        return cls(
+            optimisation,
+            params.latents,
+            params.networks,
+            Likelihood.of(params.likelihood),
+            params.beta,
+            params.seed,
+            rng,
+        )
 
     @property
     def batch_size(self) -> int:

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ssavl.errors import UserError
+from ssavl.images.draws import Draws
 from ssavl.methods.autoencoders import vae
-from ssavl.methods.method import Build
+from ssavl.methods.method import Build, Common, Method
 from ssavl.methods.ssavl import game
 from ssavl.params.section import Section, one_line
 from ssavl.params.ssavl import SsAvlParams
@@ -83,3 +84,15 @@ def own_params(name: str, values: Mapping[str, Any]) -> Section:
         return model.model_validate(values)
     except ValidationError as error:
         raise UserError(f"methods.{name}: {one_line(error.errors(), model)}") from None
+
+
+def make(name: str, own: Section, common: Common, data: Draws) -> Method:
+    """A method, ready to run.
+
+    Raises:
+        UserError: it cannot be made of these images and sizes, and why.
+    """
+    try:
+        return find(name).build(own, common, data)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from None

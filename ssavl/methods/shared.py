@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ssavl.engine.phase import frozen
 from ssavl.generators.protocol import Generator
-from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.latents.posterior import Posterior, Scored
+from ssavl.latents.space import LatentSpace
+from ssavl.models.protocol import Observed
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.elbo import Bound, elbo
 from ssavl.objectives.likelihood import Likelihood
@@ -40,12 +42,19 @@ class Latents:
 
 
 class Still:
-    """A generator in training, held still while something else learns through it."""
+    """A generator in training, held still while something else learns through it.
+
+    It keeps the protocol ``Generator``.
+    """
 
     def __init__(self, generator: ConvGenerator) -> None:
         self.generator = generator
         self.latent_space = generator.latent_space
         self.image_shape = generator.image_shape
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """The generator's prior draws ``(n, D)``."""
+        return self.generator.draw(n, rng)
 
     def __call__(self, latents: Tensor) -> Tensor:
         with frozen(self.generator):
@@ -67,7 +76,8 @@ def bound(
 ) -> Bound:
     """The evidence lower bound by one differentiable draw; ``given`` are the other blocks."""
     draw = posterior.rsample(relaxation.temperature, relaxation.straight_through)
-    return elbo(x, generator, generator.latent_space, posterior, draw, likelihood, given)
+    assert isinstance(posterior, Scored), "a bound needs the divergence from the prior"
+    return elbo(x, Observed(generator, likelihood), posterior, draw, given)
 
 
 def negative(found: Bound, beta: float) -> Terms:

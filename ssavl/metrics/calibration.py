@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from ssavl.latents.posterior import Posterior
 from ssavl.latents.priors import Block
-from ssavl.latents.space import Posterior
+from ssavl.latents.space import Factorised
 
 Floats = NDArray[np.float64]
 
@@ -76,13 +77,15 @@ class Calibration:
 
 def ranks(posterior: Posterior, latents: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
     """The rank in [0, 1] of each latent under its posterior, ``(B, dim)`` per block,
-    ``(B, 1)`` of a category.
+    ``(B, 1)`` of a category. None where the posterior does not tell its blocks apart.
 
     Args:
         posterior: of the images that ``latents`` made.
         latents: ``(B, posterior.space.dim)``.
         rng: spreads a category's rank over its probability.
     """
+    if not isinstance(posterior, Factorised):
+        return {}
     truth = posterior.space.split(posterior.space.to_base(latents))
     result = {}
     for block in posterior.space.blocks:

@@ -10,10 +10,10 @@ import math
 
 from torch import Tensor
 
-from ssavl.latents.space import Posterior
+from ssavl.latents.space import Factorised
 
 
-def latent_errors(posterior: Posterior, latents: Tensor) -> dict[str, Tensor]:
+def latent_errors(posterior: Factorised, latents: Tensor) -> dict[str, Tensor]:
     """Squared error ``(B,)`` of each continuous block's mean in base space, per dimension.
 
     The prior's variance is 1 there, so an encoder that says 0 to every image has an error of 1.
@@ -29,7 +29,7 @@ def latent_errors(posterior: Posterior, latents: Tensor) -> dict[str, Tensor]:
     }
 
 
-def norm_ratios(posterior: Posterior) -> dict[str, Tensor]:
+def norm_ratios(posterior: Factorised) -> dict[str, Tensor]:
     """``|u| / sqrt(d)`` of each continuous block's mean u in base space, ``(B,)``;
     the prior's draws have about 1.
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.networks.classifier import Classifier
+from ssavl.networks.registry import entry, named, rebuild_as
 from ssavl.storage.checkpoint import load_checkpoint, rebuilding, save_checkpoint
 from ssavl.storage.weights import weights_hash
 
@@ -98,8 +99,7 @@ def accuracy(network: Classifier, batches: Iterable[Tensor], labels: NDArray[np.
 def save_extractor(path: Path, extractor: Extractor) -> None:
     """Write ``extractor.pt``."""
     payload = {
-        "config": extractor.network.config,
-        "state": extractor.network.state_dict(),
+        **entry(extractor.network),
         "classes": list(extractor.classes),
         "data": dict(extractor.data),
         "accuracy": dict(extractor.accuracy),
@@ -116,6 +116,5 @@ def load_extractor(path: Path) -> Extractor:
     file = path / FILE if path.is_dir() else path
     content = load_checkpoint(file, KIND)
     with rebuilding(file):
-        network = Classifier.from_config(content["config"])
-        network.load_state_dict(content["state"])
+        network = rebuild_as(Classifier, named(content, "classifier"))
         return Extractor(network, tuple(content["classes"]), content["data"], content["accuracy"])

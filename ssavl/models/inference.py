@@ -7,21 +7,30 @@ the ablation SS-AVL1, whose z comes from the prior; the noise encoder alone is S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from ssavl.generators.origin import Origin, read_origin
+from ssavl.generators.origin import Origin
 from ssavl.generators.protocol import Generator
+from ssavl.latents.posterior import Posterior
 from ssavl.latents.priors import NAME
-from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.latents.space import LatentSpace
 from ssavl.networks.encoder import Encoder
-from ssavl.storage.checkpoint import load_checkpoint, rebuilding, save_checkpoint
 
-KIND = "encoders"
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a model: it becomes part of file names and columns.
+
+    Raises:
+        ValueError: other characters than a block's name has.
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r:.80} cannot be the name of a model: use letters, digits, '-' and '_'"
+        )
 
 
 class InferenceModel(nn.Module):
@@ -46,10 +55,7 @@ class InferenceModel(nn.Module):
         origin: Origin | None = None,
     ) -> None:
         super().__init__()
-        if not NAME.fullmatch(name):
-            raise ValueError(
-                f"{name!r:.80} cannot be the name of a model: use letters, digits, '-' and '_'"
-            )
+        check_name(name)
         self.encoders = nn.ModuleList(encoders)
         self.name = name
         self.image_noise = image_noise
@@ -62,10 +68,13 @@ class InferenceModel(nn.Module):
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images that it reads."""
-        return next(iter(self)).trunk.image_shape
+        return next(iter(self)).image_shape
 
     def posterior(self, x: Tensor) -> Posterior:
-        """q(blocks | x), factorised, for images ``(B, C, H, W)`` in [0, 1]."""
+        """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1].
+
+        Of several encoders it is their product; one alone may infer in any way.
+        """
         first, *others = [encoder.posterior(x) for encoder in self]
         for other in others:
             first = first | other
@@ -83,49 +92,3 @@ class InferenceModel(nn.Module):
     def reconstruct(self, x: Tensor, generator: Generator, rng: torch.Generator) -> Tensor:
         """The generator's images at the posterior's mode, ``(B, C, H, W)`` in [0, 1]."""
         return generator(self.complete(self.posterior(x).mode, generator.latent_space, rng))
-
-
-def encoder_entries(encoders: Iterable[Encoder]) -> list[dict[str, Any]]:
-    """Encoders as plain data and tensors, for a checkpoint file."""
-    return [{"config": encoder.config, "state": encoder.state_dict()} for encoder in encoders]
-
-
-def build_encoders(entries: Sequence[Mapping[str, Any]]) -> list[Encoder]:
-    """The encoders that :func:`encoder_entries` wrote."""
-    encoders = []
-    for entry in entries:
-        encoder = Encoder.from_config(entry["config"])
-        encoder.load_state_dict(entry["state"])
-        encoders.append(encoder)
-    return encoders
-
-
-def inference_payload(model: InferenceModel) -> dict[str, Any]:
-    """A model as plain data and tensors."""
-    return {
-        "name": model.name,
-        "image_noise": model.image_noise,
-        "origin": model.origin.record() if model.origin is not None else {},
-        "encoders": encoder_entries(model),
-    }
-
-
-def save_inference_model(path: Path, model: InferenceModel) -> None:
-    """Write ``encoders.pt``."""
-    save_checkpoint(path, KIND, inference_payload(model))
-
-
-def load_inference_model(path: Path) -> InferenceModel:
-    """The model in a file, or in the ``encoders.pt`` of a folder, in evaluation mode on the CPU.
-
-    Raises:
-        UserError: as :func:`ssavl.storage.checkpoint.load_checkpoint`.
-    """
-    file = path / "encoders.pt" if path.is_dir() else path
-    payload = load_checkpoint(file, KIND)
-    with rebuilding(file):
-        encoders = build_encoders(payload["encoders"])
-        origin = read_origin(payload["origin"], file)
-        model = InferenceModel(encoders, payload["name"], payload["image_noise"], origin)
-    model.eval().requires_grad_(False)
-    return model

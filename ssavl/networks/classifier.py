@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 
 
@@ -40,9 +41,18 @@ class Classifier(nn.Module):
             "classes": self.head.out_features,
         }
 
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height and width of the images that it reads."""
+        return self.trunk.image_shape
+
     def features(self, x: Tensor) -> Tensor:
         """Features ``(B, trunk.features)`` of images ``(B, C, H, W)`` in [0, 1]."""
         return self.trunk(x).float()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.trunk(x)).float()
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Class probabilities ``(B, classes)`` of images ``(B, C, H, W)`` in [0, 1]."""
+        return self(x).softmax(-1)

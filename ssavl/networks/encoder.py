@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssavl.latents.space import LatentSpace, Posterior
+from ssavl.latents.space import Factorised, LatentSpace
+from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 
 
@@ -44,6 +45,11 @@ class Encoder(nn.Module):
             "space": self.space.config,
         }
 
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height and width of the images that it reads."""
+        return self.trunk.image_shape
+
     def forward(self, x: Tensor) -> Tensor:
         """Posterior parameters ``(B, space.parameter_size)`` of images ``(B, C, H, W)`` in
         [0, 1].
@@ -51,6 +57,6 @@ class Encoder(nn.Module):
         features = self.trunk(x)
         return torch.cat([head(features) for head in self.heads.values()], dim=-1).float()
 
-    def posterior(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor) -> Factorised:
         """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1]."""
         return self.space.posterior(self(x))

@@ -1,4 +1,4 @@
-"""The generator."""
+"""Generators: what all of them are, and the one of SS-AVL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,37 @@ from ssavl.latents.space import LatentSpace
 from ssavl.networks.layout import ImageShape, layout
 
 
-class ConvGenerator(nn.Module):
+class GeneratorNetwork(nn.Module):
+    """A network that is a generator: what ours and, behind one face, anyone's have in common.
+
+    It keeps the protocol :class:`ssavl.generators.protocol.Generator`.
+
+    Attributes:
+        latent_space: of its input.
+        image_shape: channels, height and width of its images.
+        output_range: of what the network itself makes, before it is mapped to [0, 1].
+    """
+
+    latent_space: LatentSpace
+    image_shape: ImageShape
+    output_range: tuple[float, float] = (0.0, 1.0)
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Latents ``(n, latent_space.dim)`` that its images are made of: prior draws, on the
+        device of ``rng``.
+        """
+        return self.latent_space.sample(n, rng)
+
+    def facts(self) -> dict[str, Any]:
+        """What people want to know of it beyond space and images, as plain data."""
+        return {"kind": "ssavl"}
+
+    def described(self) -> dict[str, Any] | None:
+        """What a ``.gan.yaml`` must say of it; ``None`` where its file says all."""
+        return None
+
+
+class ConvGenerator(GeneratorNetwork):
     """Latents ``(B, space.dim)`` to images ``(B, C, H, W)`` in [0, 1], by transposed convolutions.
 
     Args:

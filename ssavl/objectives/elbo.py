@@ -20,13 +20,34 @@ Eqs. 18 and 20 print p(d, c, z | x) where p(x | d, c, z) is meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
-from ssavl.latents.space import LatentSpace, Posterior
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.latents.posterior import Scored
+from ssavl.latents.space import LatentSpace
+
+
+class Density(Protocol):
+    """p(x, latents): a prior that can be drawn from, and the density of images given latents."""
+
+    @property
+    def latent_space(self) -> LatentSpace:
+        """The space of the latents."""
+        ...
+
+    def draw(self, n: int, rng: torch.Generator, /) -> Tensor:
+        """Draws ``(n, latent_space.dim)`` from the prior, on the device of ``rng``."""
+        ...
+
+    def log_prob(self, x: Tensor, latents: Tensor, /) -> Tensor:
+        """log p(x | latents) in nats, ``(B,)``, of images ``(B, C, H, W)`` in [0, 1] and latents
+        ``(B, latent_space.dim)``.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,27 +71,23 @@ class Bound:
 
 def elbo(
     x: Tensor,
-    decode: Callable[[Tensor], Tensor],
-    space: LatentSpace,
-    posterior: Posterior,
+    density: Density,
+    posterior: Scored,
     draw: Tensor,
-    likelihood: Likelihood,
     given: Mapping[str, Tensor] | None = None,
 ) -> Bound:
     """The bound on ``log p(x)``, by one draw of the posterior per image.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
-        decode: the generator; gradients flow through it.
-        space: its latent space.
+        density: of images given latents; gradients flow through its generator.
         posterior: over the inferred blocks.
         draw: a draw ``(B, posterior.space.dim)`` from it: ``rsample`` to train, ``sample`` to
             measure.
-        likelihood: the observation model.
         given: blocks that are not inferred, by name, ``(B, block.dim)`` each.
 
     Raises:
         KeyError: a block of the space that is neither inferred nor given.
     """
-    latents = space.join({**(given or {}), **posterior.space.split(draw)})
-    return Bound(likelihood(x, decode(latents)), posterior.kl())
+    parts = {**(given or {}), **posterior.space.split(draw)}
+    return Bound(density.log_prob(x, density.latent_space.join(parts)), posterior.kl())

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ssavl.latents.space import Posterior
+from ssavl.latents.space import Factorised
 
 
 def code_nll(
-    posterior: Posterior, latents: Tensor, shares: Mapping[str, Tensor] | None = None
+    posterior: Factorised, latents: Tensor, shares: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
     """``-log q(block | x_gen)`` in nats per block, shape ``(B,)`` each,
     of the latents that made ``x_gen``.

@@ -170,6 +170,10 @@ class Params(Section):
     )
     render_figures: RenderFiguresParams = Field(RenderFiguresParams(), alias="render-figures")
 
+    def of(self, *sections: str) -> dict[str, Any]:
+        """The seed and some sections as plain data: what tells one run from another."""
+        return self.model_dump(mode="json", by_alias=True, include={"seed", *sections})
+
     @model_validator(mode="after")
     def _every_code_opens(self) -> Self:
         opening = self.train_gan.code_opening

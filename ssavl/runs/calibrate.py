@@ -22,15 +22,18 @@ def calibrate(
     seed: int,
     compute: Compute,
 ) -> dict[str, Calibration]:
-    """The calibration of a model's blocks on so many held-out images of the generator."""
+    """The calibration of a model's blocks on so many held-out images of the generator; of no block
+    where its posterior does not tell them apart.
+    """
     rng = compute.generator(seed + OFFSET)
     parts: dict[str, list[Tensor]] = {block.name: [] for block in model.space.blocks}
-    for drawn in draws(generator.latent_space, images, batch_size, rng):
+    for drawn in draws(generator.draw, images, batch_size, rng):
         with compute.autocast():
             posterior = model.posterior(observe(generator, drawn, model.image_noise, rng))
         latents = model.space.join(generator.latent_space.split(drawn))
         for name, rank in ranks(posterior, latents, rng).items():
             parts[name].append(rank.cpu())
     return calibration(
-        {name: torch.cat(found) for name, found in parts.items()}, model.space.of_role("category")
+        {name: torch.cat(found) for name, found in parts.items() if found},
+        model.space.of_role("category"),
     )

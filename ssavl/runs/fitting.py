@@ -1,10 +1,12 @@
-"""Encoders for a frozen generator, from the generator in memory: no path, no data, no file."""
+"""Encoders for a frozen generator: methods that fit them, and what such a training writes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from torch import Tensor
 from ssavl.engine.act import Act
 from ssavl.engine.optimiser import Optimiser
 from ssavl.errors import UserError
-from ssavl.generators.protocol import Generator
+from ssavl.generators import Loaded, Source
 from ssavl.latents.priors import Role
 from ssavl.latents.space import LatentSpace
 from ssavl.methods import networks
@@ -22,10 +24,16 @@ from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
 from ssavl.methods.ssavl.joint import joint_phase
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.encoder import Encoder
+from ssavl.networks.generator import GeneratorNetwork
+from ssavl.networks.registry import rebuild_as
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import InvarianceParams
 from ssavl.params.stages import FitEncodersParams, RetrainRParams
+from ssavl.runs.leaving import leave_encoders
+from ssavl.runs.training import Job, train
+from ssavl.runs.watch import Watch
+from ssavl.storage.checkpoint import rebuilding
 
 NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
 JOINT_NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
@@ -43,14 +51,14 @@ class Subject:
         rng: what latents and transformations are drawn from.
     """
 
-    generator: Generator
+    generator: GeneratorNetwork
     likelihood: Likelihood
     beta: float
     rng: torch.Generator
 
     def latents(self, n: int) -> Tensor:
         """``(n, D)`` draws from the prior."""
-        return self.generator.latent_space.sample(n, self.rng)
+        return self.generator.draw(n, self.rng)
 
     @torch.no_grad()
     def images(self, n: int) -> Tensor:
@@ -66,6 +74,17 @@ class Subject:
 
 def _transformed(invariances: Invariances, rng: torch.Generator, x: Tensor) -> Tensor:
     return invariances(x, rng).clamp(0, 1)
+
+
+def left_by_training(loaded: Loaded, path: Path) -> dict[LatentSpace, Encoder]:
+    """The encoders that a generator's training left, by what they infer; none of anyone else's.
+
+    Raises:
+        UserError: entries of the file ``path`` that are no encoders.
+    """
+    with rebuilding(path):
+        encoders = [rebuild_as(Encoder, entry) for entry in loaded.training_encoders]
+    return {encoder.space: encoder for encoder in encoders}
 
 
 def dreaming(
@@ -146,3 +165,27 @@ def joint(
 
 def _seen(transform: Transform, images: Callable[[], Tensor]) -> Tensor:
     return transform(images())
+
+
+def fit(
+    job: Job,
+    method: Method,
+    model: InferenceModel,
+    subject: Subject,
+    gan: Source,
+    watched: Watch,
+) -> dict[str, Any]:
+    """Train encoders, and write ``encoders.pt`` beside the logs and ``run.json``.
+
+    Args:
+        method: that trains the encoders of ``model``.
+        gan: where the generator is.
+        watched: images that the log reports on.
+
+    Raises:
+        UserError, Interrupted: as :func:`ssavl.runs.training.train`.
+    """
+    generator = subject.generator
+    probe = watched.probe(model, generator, subject.likelihood, job.settings["seed"], job.compute)
+    leave = partial(leave_encoders, job.out, job.settings, model, generator, gan)
+    return train(job, method, leave, probe)

@@ -7,42 +7,54 @@ from pathlib import Path
 from typing import Any
 
 from ssavl.engine.run import Run
-from ssavl.generators import AnyGenerator, Source, WeightsFile
+from ssavl.generators import Source
 from ssavl.generators.origin import Origin
-from ssavl.generators.own import save_generator
 from ssavl.methods.method import Leaves
-from ssavl.models.inference import InferenceModel, encoder_entries, save_inference_model
-from ssavl.networks.generator import ConvGenerator
+from ssavl.models.files import Saved, save_model
+from ssavl.models.inference import InferenceModel
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.storage.weights import weights_hash
 
 
-def leave_generator(out: Path, leaves: Leaves, run: Run) -> Mapping[str, Any]:
-    """``generator.pt``: the generator, averaged where it was, and the encoders of its training."""
-    generator = run.averages["generator"]
-    assert isinstance(generator, ConvGenerator)
-    path = out / "generator.pt"
-    entries = encoder_entries(encoder.cpu() for encoder in leaves.training_encoders)
-    save_generator(path, generator.cpu(), entries)
-    parameters = sum(p.numel() for p in generator.parameters())
-    return {"generator": str(path), "parameters": parameters}
+def collect(name: str, settings: Mapping[str, Any], leaves: Leaves, run: Run) -> Saved:
+    """What a run leaves, on the CPU; weights are averaged ones where an average was kept.
+
+    Args:
+        name: of the method.
+        settings: how it was trained.
+    """
+    generator = None
+    if leaves.generator is not None:
+        averaged = run.averages["generator"]
+        assert isinstance(averaged, GeneratorNetwork)
+        generator = averaged.cpu().eval()
+    left = tuple(encoder.cpu() for encoder in leaves.training_encoders)
+    model = InferenceModel(leaves.encoders, name).cpu() if leaves.encoders else None
+    return Saved(name, settings, generator, model, leaves.clusterer, left)
+
+
+def leave_model(
+    file: Path, name: str, settings: Mapping[str, Any], leaves: Leaves, run: Run
+) -> Mapping[str, Any]:
+    """Whatever a method leaves, in one file."""
+    saved = collect(name, settings, leaves, run)
+    save_model(file, saved)
+    found = {"method": name, "model": str(file)}
+    if saved.generator is None:
+        return found
+    return {**found, "parameters": sum(p.numel() for p in saved.generator.parameters())}
 
 
 def leave_encoders(
-    out: Path, model: InferenceModel, generator: AnyGenerator, source: Source, run: Run
+    out: Path,
+    settings: Mapping[str, Any],
+    model: InferenceModel,
+    generator: GeneratorNetwork,
+    source: Source,
+    run: Run,
 ) -> Mapping[str, Any]:
     """``encoders.pt``: encoders, and what generator they belong to."""
     path = out / "encoders.pt"
     model.origin = Origin.of(source, out, generator, weights_hash(generator))
-    save_inference_model(path, model.cpu())
+    save_model(path, Saved("ss-avl", settings, inference=model.cpu()))
     return {"model": model.name, "encoders": str(path)}
-
-
-def leave_model(out: Path, name: str, leaves: Leaves, run: Run) -> Mapping[str, Any]:
-    """All that a method leaves."""
-    found = dict(leave_generator(out, leaves, run))
-    if not leaves.encoders:
-        return found
-    model, generator = InferenceModel(leaves.encoders, name), run.averages["generator"]
-    assert isinstance(generator, ConvGenerator)
-    source = WeightsFile(out / "generator.pt")
-    return found | dict(leave_encoders(out, model, generator, source, run))

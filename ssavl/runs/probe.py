@@ -11,12 +11,14 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.generators.protocol import Generator
-from ssavl.latents.space import Posterior
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import Factorised
 from ssavl.metrics.calibration import calibration, ranks
 from ssavl.metrics.inversion import latent_errors, norm_ratios
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import squared_error
 from ssavl.models.inference import InferenceModel
+from ssavl.models.protocol import Observed
 from ssavl.objectives.likelihood import Likelihood
 
 IMAGES = 256
@@ -35,7 +37,8 @@ class _Probe:
         seed: int,
         compute: Compute,
     ) -> None:
-        self.model, self.generator, self.likelihood = model, generator, likelihood
+        self.model, self.generator = model, generator
+        self.density = Observed(generator, likelihood)
         self.seed = seed + OFFSET
         self.compute = compute
 
@@ -50,7 +53,7 @@ class _Probe:
             x_hat = self.generator(
                 self.model.complete(posterior.mode, self.generator.latent_space, rng)
             )
-            terms = surrogates(x, posterior, self.generator, self.likelihood, SAMPLES, rng)
+            terms = surrogates(x, posterior, self.density, SAMPLES, rng)
             row = {f"{prefix}/mse": squared_error(x, x_hat).mean().item()}
             row |= {f"{prefix}/{name}": term.float().mean().item() for name, term in terms.items()}
         self.model.train()
@@ -75,7 +78,7 @@ class HeldOut(_Probe):
         compute: Compute,
     ) -> None:
         super().__init__(model, generator, likelihood, seed, compute)
-        self.latents = generator.latent_space.sample(IMAGES, compute.generator(self.seed))
+        self.latents = generator.draw(IMAGES, compute.generator(self.seed))
         self.x = observe(generator, self.latents, model.image_noise, compute.generator(self.seed))
 
     def __call__(self) -> dict[str, float]:
@@ -84,16 +87,18 @@ class HeldOut(_Probe):
         space = self.model.space
         latents = space.join(self.generator.latent_space.split(self.latents))
         parts = space.split(latents)
-        for name, errors in latent_errors(posterior, latents).items():
-            row[f"heldout/latent_error_{name}"] = errors.mean().item()
-        for name, ratios in norm_ratios(posterior).items():
-            row[f"heldout/norm_ratio_{name}"] = ratios.mean().item()
+        if isinstance(posterior, Factorised):
+            for name, errors in latent_errors(posterior, latents).items():
+                row[f"heldout/latent_error_{name}"] = errors.mean().item()
+            for name, ratios in norm_ratios(posterior).items():
+                row[f"heldout/norm_ratio_{name}"] = ratios.mean().item()
         for name, found in calibration(
             ranks(posterior, latents, rng), space.of_role("category")
         ).items():
             row[f"heldout/calibration_{name}"] = found.error
+        modes = space.split(posterior.mode)
         for block in space.of_role("category"):
-            hits = posterior.probabilities(block.name).argmax(-1) == parts[block.name].argmax(-1)
+            hits = modes[block.name].argmax(-1) == parts[block.name].argmax(-1)
             row[f"heldout/{block.name}_accuracy"] = hits.float().mean().item()
         return row
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ssavl.engine.device import Compute
-from ssavl.generators import AnyGenerator
+from ssavl.generators import Generator
 from ssavl.models.inference import InferenceModel
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.runs.probe import HeldOut, Probe, Watched, together
@@ -43,7 +43,7 @@ class Watch:
     def probe(
         self,
         model: InferenceModel,
-        generator: AnyGenerator,
+        generator: Generator,
         likelihood: Likelihood,
         seed: int,
         compute: Compute,

@@ -6,25 +6,17 @@ dependencies name no data.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ssavl.generators import Source, load_generator
+from ssavl.generators import Source, load_bundle
 from ssavl.generators.inspection import inspect, require
-from ssavl.generators.own import load_training_encoders
-from ssavl.latents.space import LatentSpace
-from ssavl.models.inference import build_encoders
-from ssavl.networks.encoder import Encoder
-from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
-from ssavl.runs.fitting import Subject, dreaming
-from ssavl.runs.leaving import leave_encoders
-from ssavl.runs.training import Job, train
+from ssavl.runs.fitting import Subject, dreaming, fit, left_by_training
+from ssavl.runs.training import Job
 from ssavl.runs.watch import ReadImages, Watch
 from ssavl.runs.workspace import Options, seed_everything
-from ssavl.storage.checkpoint import rebuilding
 
 
 def fit_encoders(
@@ -40,25 +32,16 @@ def fit_encoders(
             read, an encoder for blocks that the generator has not, a loss that is not finite.
         Interrupted: a signal; the same command continues.
     """
-    fit = params.fit_encoders
+    own = params.fit_encoders
     compute = options.compute()
-    generator = compute.place(load_generator(gan))
-    require(inspect(generator, params.seed), gan.spec, gradient=fit.objective != "latent-nll")
+    loaded = load_bundle(gan)
+    generator = compute.place(loaded.generator)
+    require(inspect(generator, params.seed), gan.spec, gradient=own.objective != "latent-nll")
     rng = seed_everything(params.seed, compute)
-    ours = isinstance(generator, ConvGenerator)
-    left = _left_by_training(gan) if ours and fit.start_from == "gan" else {}
-    likelihood = Likelihood.of(params.likelihood)
-    method, model = dreaming(Subject(generator, likelihood, params.beta, rng), fit, left)
-    read = {"seed", "beta", "likelihood", "fit_encoders"}
-    settings = params.model_dump(mode="json", by_alias=True, include=read)
+    left = left_by_training(loaded, gan.path) if own.start_from == "gan" else {}
+    subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
+    method, model = dreaming(subject, own, left)
     watched = Watch(watch, generator.image_shape)
-    settings |= gan.settings() | watched.settings
+    settings = params.of("beta", "likelihood", "fit_encoders") | gan.settings() | watched.settings
     job = Job("fit-encoders", settings, gan.files(), out, options, compute, rng)
-    probe = watched.probe(model, generator, likelihood, params.seed, compute)
-    return train(job, method, partial(leave_encoders, out, model, generator, gan), probe)
-
-
-def _left_by_training(gan: Source) -> dict[LatentSpace, Encoder]:
-    """The encoders beside a generator of ours; none beside anyone else's."""
-    with rebuilding(gan.path):
-        return {own.space: own for own in build_encoders(load_training_encoders(gan.path))}
+    return fit(job, method, model, subject, gan, watched)

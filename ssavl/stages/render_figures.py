@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import torch
-from matplotlib.figure import Figure
-from torch import Tensor
 
 from ssavl.datasets.prepared import Split, read_prepared
 from ssavl.engine.log import LOG
-from ssavl.errors import UserError
-from ssavl.figures.animation import animation
-from ssavl.figures.save import save_figure
-from ssavl.figures.scene import FIGURE_MAKERS, ROWS, Scene
+from ssavl.figures.drawings import ROWS, draw
+from ssavl.figures.save import save_drawing
+from ssavl.figures.scene import Scene
 from ssavl.generators import Source, load_generator
 from ssavl.models.bundle import load_models
 from ssavl.params.stages import Params
 from ssavl.runs.workspace import Options
-from ssavl.storage.files import atomic, locked
+from ssavl.storage.files import locked
 
 
 def render(
@@ -33,14 +28,12 @@ def render(
     blocks: tuple[str, ...] = ("code",),
     split: Split = "test",
 ) -> list[Path]:
-    """Write the named figures as PNG (and, when asked for, GIF) into ``out``,
-    and return their paths.
+    """Write the named figures as PNG, and where asked for GIF, into ``out``; their paths.
 
     Args:
         figures: names among ``FIGURES``.
         encoders: files or folders, one row or curve each.
-        data: prepared data; without it, reconstructions and interpolations start from generated
-            images.
+        data: prepared data; without it, reconstructions start from generated images.
         blocks: roles that ``traversal`` walks along.
 
     Raises:
@@ -49,50 +42,18 @@ def render(
     compute = options.compute()
     generator = compute.place(load_generator(gan))
     models = load_models(encoders, generator, compute)
-    folders = [path if path.is_dir() else path.parent for path in encoders]
-    logs = {
-        name: folder / LOG
-        for name, folder in zip(("gan", *models), (gan.path.parent, *folders), strict=True)
-    }
-    settings = params.render_figures
-    images = (
-        next(read_prepared(data).batches(split, ROWS * settings.columns))
-        if data is not None
-        else None
-    )
-    scene = Scene(
-        generator,
-        models,
-        images,
-        f"{split} images",
-        logs,
-        settings.columns,
-        blocks,
-        settings.gif,
-        params.seed,
-        compute,
-    )
-    paths = []
-    with torch.no_grad():
-        drawings = [drawing for name in figures for drawing in FIGURE_MAKERS[name](scene)]
-    if not drawings:
-        space = generator.latent_space
-        raise UserError(
-            f"{', '.join(figures)}: nothing to draw from the latents {space!r}; "
-            "for a traversal, try --block"
-        )
+    settings, images = params.render_figures, None
+    if data is not None:
+        images = next(read_prepared(data).batches(split, ROWS * settings.columns))
+    logs, title = _logs(gan, models, encoders), f"{split} images"
+    columns, gif, seed = settings.columns, settings.gif, params.seed
+    scene = Scene(generator, models, images, title, logs, columns, blocks, gif, seed, compute)
+    drawings = draw(scene, figures)
     with locked(out):
-        for stem, drawing in drawings:
-            paths.append(_write(out, stem, drawing))
-    return paths
+        return [save_drawing(out, stem, drawing) for stem, drawing in drawings]
 
 
-def _write(out: Path, stem: str, drawing: Figure | list[Tensor]) -> Path:
-    if isinstance(drawing, Figure):
-        path = out / f"{stem}.png"
-        save_figure(path, drawing)
-        return path
-    path = out / f"{stem}.gif"
-    with atomic(path) as file:
-        file.write(animation(drawing + drawing[-2:0:-1]))  # there and back
-    return path
+def _logs(gan: Source, models: Iterable[str], encoders: Sequence[Path]) -> dict[str, Path]:
+    """The log beside each file, by the name of its model; the generator's is ``gan``."""
+    files = [gan.path.parent, *(path if path.is_dir() else path.parent for path in encoders)]
+    return {name: folder / LOG for name, folder in zip(("gan", *models), files, strict=True)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,11 @@ from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.errors import UserError
 from ssavl.generators import Source, load_generator
 from ssavl.models.bundle import check_fit
-from ssavl.models.inference import load_inference_model
+from ssavl.models.files import file_of, load_encoders
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
-from ssavl.runs.fitting import Subject, joint
-from ssavl.runs.leaving import leave_encoders
-from ssavl.runs.training import Job, train
+from ssavl.runs.fitting import Subject, fit, joint
+from ssavl.runs.training import Job
 from ssavl.runs.watch import ReadImages, Watch
 from ssavl.runs.workspace import Options, seed_everything
 
@@ -41,29 +39,19 @@ def retrain_r(
             ``real`` without data.
         Interrupted: a signal; the same command continues.
     """
-    fit = params.retrain_r
-    compute = options.compute()
-    generator = compute.place(load_generator(gan))
-    model = load_inference_model(encoders)
+    own, compute, real = params.retrain_r, options.compute(), None
+    generator, model = compute.place(load_generator(gan)), compute.place(load_encoders(encoders))
     check_fit(model, generator, encoders)
-    compute.place(model)
     rng = seed_everything(params.seed, compute)
-    inputs = {
-        **gan.files(),
-        "encoders": encoders / "encoders.pt" if encoders.is_dir() else encoders,
-    }
-    real = None
-    if fit.source == "real":
+    inputs = {**gan.files(), "encoders": file_of(encoders, "encoders")}
+    if own.source == "real":
         if data is None:
             raise UserError("retrain-R.source = real needs --data, the folder of prepared data")
         real = read_prepared(data).draws("train", rng).real
         inputs["data"] = data / MANIFEST
-    likelihood = Likelihood.of(params.likelihood)
-    method = joint(Subject(generator, likelihood, params.beta, rng), fit, model, real)
-    read = {"seed", "beta", "likelihood", "retrain_r"}
-    settings = params.model_dump(mode="json", by_alias=True, include=read)
+    subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
+    method = joint(subject, own, model, real)
     watched = Watch(watch, generator.image_shape)
-    settings |= gan.settings() | watched.settings
+    settings = params.of("beta", "likelihood", "retrain_r") | gan.settings() | watched.settings
     job = Job("retrain-R", settings, inputs, out, options, compute, rng)
-    probe = watched.probe(model, generator, likelihood, params.seed, compute)
-    return train(job, method, partial(leave_encoders, out, model, generator, gan), probe)
+    return fit(job, method, model, subject, gan, watched)

@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from ssavl.datasets.prepared import MANIFEST, read_prepared
-from ssavl.errors import UserError
 from ssavl.images.draws import Draws
-from ssavl.methods.method import Common, Method
-from ssavl.methods.registry import find, own_params
-from ssavl.objectives.likelihood import Likelihood
-from ssavl.params.section import Section
-from ssavl.params.shared import OptimisationParams
+from ssavl.methods.method import Common
+from ssavl.methods.registry import make, own_params
 from ssavl.params.stages import Params
-from ssavl.runs.leaving import leave_generator, leave_model
-from ssavl.runs.training import Job
-from ssavl.runs.training import train as run
+from ssavl.runs import training
+from ssavl.runs.leaving import leave_model
 from ssavl.runs.workspace import Options, seed_everything
 
 
 def train(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
-    """Train the method that ``train.method`` names; write what it leaves, logs, ``run.json``.
+    """Train the method that ``train.method`` names; write ``model.pt``, logs and ``run.json``.
 
     Raises:
         UserError: an unknown method, parameters that it has not, missing data, images that its
@@ -31,55 +26,33 @@ def train(params: Params, data: Path, out: Path, options: Options) -> dict[str, 
     """
     name = params.train.method
     own = own_params(name, params.methods.get(name, {}))
-    read = {"seed", "latents", "networks", "beta", "likelihood", "train"}
-    settings = params.model_dump(mode="json", by_alias=True, include=read)
+    settings = params.of("beta", "likelihood", "latents", "networks", "train")
     settings["methods"] = {name: own.model_dump(mode="json")}
-    job, draws = _job("train", params, settings, data, out, options)
-    method = _build(name, own, params.train, params, draws)
-    return run(job, method, partial(leave_model, out, name, method.leaves))
+    job, draws = _job("train", settings, params.seed, data, out, options)
+    method = make(name, own, Common.of(params, params.train, job.rng), draws)
+    leave = partial(leave_model, out / "model.pt", name, settings, method.leaves)
+    return training.train(job, method, leave)
 
 
 def train_gan(params: Params, data: Path, out: Path, options: Options) -> dict[str, Any]:
     """Train SS-AVL's generator; write ``generator.pt``, logs and ``run.json``.
 
     ``generator.pt`` also holds the encoders that the training left: the code encoder of L_MI, under
-    ``interleaved`` the noise encoder too.
-
-    Raises:
-        UserError: missing data or too little to cluster, images that the networks cannot make, a
-            loss that is not finite.
-        Interrupted: a signal; the same command continues.
+    ``interleaved`` the noise encoder too. Raises as :func:`train`.
     """
-    read = {"seed", "latents", "networks", "train_gan"}
-    settings = params.model_dump(mode="json", by_alias=True, include=read)
-    job, draws = _job("train-gan", params, settings, data, out, options)
-    method = _build("ss-avl", params.train_gan, params.train_gan, params, draws)
-    return run(job, method, partial(leave_generator, out, method.leaves))
+    own = params.train_gan
+    settings = params.of("latents", "networks", "train_gan")
+    job, draws = _job("train-gan", settings, params.seed, data, out, options)
+    method = make("ss-avl", own, Common.of(params, own, job.rng), draws)
+    leave = partial(leave_model, out / "generator.pt", "ss-avl", settings, method.leaves)
+    return training.train(job, method, leave)
 
 
 def _job(
-    stage: str, params: Params, settings: dict[str, Any], data: Path, out: Path, options: Options
-) -> tuple[Job, Draws]:
+    stage: str, settings: dict[str, Any], seed: int, data: Path, out: Path, options: Options
+) -> tuple[training.Job, Draws]:
     compute = options.compute()
     prepared = read_prepared(data)
-    rng = seed_everything(params.seed, compute)
-    job = Job(stage, settings, {"data": data / MANIFEST}, out, options, compute, rng)
+    rng = seed_everything(seed, compute)
+    job = training.Job(stage, settings, {"data": data / MANIFEST}, out, options, compute, rng)
     return job, prepared.draws("train", rng)
-
-
-def _build(
-    name: str, own: Section, optimisation: OptimisationParams, params: Params, draws: Draws
-) -> Method:
-    common = Common(
-        optimisation,
-        params.latents,
-        params.networks,
-        Likelihood.of(params.likelihood),
-        params.beta,
-        params.seed,
-        draws.rng,
-    )
-    try:
-        return find(name).build(own, common, draws)
-    except ValueError as error:
-        raise UserError(f"{name}: {error}") from None

@@ -26,9 +26,7 @@ def train_extractor(params: Params, data: Path, out: Path, options: Options) -> 
     """Write ``extractor.pt``, ``log.csv`` and ``run.json``, which has the accuracy by split.
 
     Raises:
-        UserError: missing data, data without labels, images that the network cannot read, a loss
-            that is not finite.
-        Interrupted: a signal; the same command continues.
+        UserError, Interrupted: as :func:`ssavl.stages.train.train`; data without labels.
     """
     compute = options.compute()
     prepared = read_prepared(data)
@@ -40,7 +38,7 @@ def train_extractor(params: Params, data: Path, out: Path, options: Options) -> 
         method = build(params.train_extractor, draws, len(classes), rng)
     except ValueError as error:
         raise UserError(f"train-extractor: {error}") from None
-    settings = params.model_dump(mode="json", by_alias=True, include={"seed", "train_extractor"})
+    settings = params.of("train_extractor")
     job = Job("train-extractor", settings, {"data": data / MANIFEST}, out, options, compute, rng)
     return train(job, method, partial(_leave, out, prepared, classes, sha256(data / MANIFEST)))
 
@@ -55,8 +53,8 @@ def _leave(
         for split in SPLITS
         if prepared.manifest["splits"][split]
     }
-    origin = {"name": prepared.manifest["dataset"], "manifest": manifest}
-    extractor = Extractor(network, classes, origin, right)
+    data = {"name": prepared.manifest["dataset"], "manifest": manifest}
+    extractor = Extractor(network, classes, data, right)
     save_extractor(out / FILE, extractor)
     weights = extractor.weights
     return {"extractor": str(out / FILE), "accuracy": dict(right), "weights": weights}

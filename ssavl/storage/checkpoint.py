@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.storage.files import read_json, write_bytes, write_json
 
-FORMAT = 1  # a reader refuses a newer one
+FORMAT = 2  # a reader refuses a newer one; what is in which stands in ssavl.models.files
 
 
 def save_checkpoint(path: Path, kind: str, payload: Mapping[str, Any]) -> None:
@@ -28,8 +28,8 @@ def save_checkpoint(path: Path, kind: str, payload: Mapping[str, Any]) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
-    """The payload of a checkpoint file of this kind, tensors on the CPU;
+def load_checkpoint(path: Path, *kinds: str) -> dict[str, Any]:
+    """The payload of a checkpoint file of one of these kinds, tensors on the CPU;
     read with ``weights_only``.
 
     Raises:
@@ -45,7 +45,7 @@ def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
             else f"{path} is a folder, not a checkpoint file"
         )
     if path.suffix == ".safetensors":
-        return _load_portable(path, kind)
+        return _load_portable(path, kinds)
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except (
@@ -57,29 +57,32 @@ def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"{path} cannot be read ({reason[:120]}): it is cut short or no checkpoint of ssavl"
+            f"{path} cannot be read ({first_line(error)}): it is cut short or no checkpoint of "
+            "ssavl"
         ) from None
     if not isinstance(payload, dict) or "ssavl" not in payload:
         raise UserError(f"{path} is no checkpoint of ssavl: it has no 'ssavl' entry")
-    require_kind(payload, kind, path)
+    require_kind(payload, kinds, path)
     return payload
 
 
-def require_kind(payload: Mapping[str, Any], kind: str, path: Path) -> None:
+def require_kind(payload: Mapping[str, Any], kinds: Collection[str], path: Path) -> None:
     """Refuse the content of a checkpoint file of another kind, or of a newer format.
 
     Raises:
         UserError: either.
     """
-    if payload["ssavl"] > FORMAT:
+    version, kind = payload["ssavl"], payload.get("kind")
+    if not isinstance(version, int):
+        raise UserError(f"{path} is no checkpoint of ssavl: its format is {version!r:.40}")
+    if version > FORMAT:
         raise UserError(
-            f"{path} was written by a newer ssavl (format {payload['ssavl']}, "
-            f"this one reads {FORMAT})"
+            f"{path} was written by a newer ssavl (format {version}, this one reads {FORMAT})"
         )
-    if payload["kind"] != kind:
-        raise UserError(f"{path} holds '{payload['kind']}' where '{kind}' is needed")
+    if kind not in kinds:
+        wanted = " or ".join(f"'{known}'" for known in kinds)
+        raise UserError(f"{path} holds '{kind!s:.40}' where {wanted} is needed")
 
 
 @contextmanager
@@ -92,6 +95,8 @@ def rebuilding(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except UserError as error:  # of who knows what is wrong, and not in which file
+        raise UserError(f"{path}: {error}") from None
     except (
         ArithmeticError,
         AttributeError,
@@ -132,7 +137,7 @@ def _description(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and "ssavl" in content else None
 
 
-def _load_portable(path: Path, kind: str) -> dict[str, Any]:
+def _load_portable(path: Path, kinds: Collection[str]) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -141,7 +146,7 @@ def _load_portable(path: Path, kind: str) -> dict[str, Any]:
         raise UserError(
             f"{path} is no checkpoint of ssavl: {path.with_suffix('.json')} does not describe it"
         )
-    require_kind(content, kind, path)
+    require_kind(content, kinds, path)
     try:
         return _with_tensors(content, load_file(path))
     except (SafetensorError, KeyError) as error:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssavl.images.stream import ImageStream
-from ssavl.latents.space import Posterior
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import Factorised
 from ssavl.model import Model
 from ssavl.storage.tables import open_table
 
@@ -21,7 +22,8 @@ def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> 
 
     Columns: ``name``; each block's likeliest value; ``<block>_deviation``, the posterior's
     deviation in base space, where the prior's is 1; of a category its index, and
-    ``<block>_probability`` of each value. An ``.npz`` has ``latents`` ``(N, D)`` as well, ready for
+    ``<block>_probability`` of each value. Where the encoders give points and no distribution,
+    there are values alone. An ``.npz`` has ``latents`` ``(N, D)`` as well, ready for
     ``ssavl decode``, where the encoders infer every block.
 
     Returns:
@@ -51,11 +53,12 @@ def posterior_columns(posterior: Posterior) -> dict[str, NDArray[Any]]:
     """A table's columns for a batch: values, deviations and probabilities, block by block."""
     columns: dict[str, NDArray[Any]] = {}
     modes = posterior.space.split(posterior.mode)
-    for block in posterior.space.blocks:
-        if block.role == "category":
-            columns[block.name] = modes[block.name].argmax(-1).cpu().numpy()
-            columns[f"{block.name}_probability"] = posterior.probabilities(block.name).cpu().numpy()
-        else:
-            columns[block.name] = modes[block.name].cpu().numpy()
-            columns[f"{block.name}_deviation"] = posterior.gaussian(block.name).stddev.cpu().numpy()
+    told = posterior if isinstance(posterior, Factorised) else None
+    for name, block in ((block.name, block) for block in posterior.space.blocks):
+        mode = modes[name].argmax(-1) if block.role == "category" else modes[name]
+        columns[name] = mode.cpu().numpy()
+        if told is not None and block.role == "category":
+            columns[f"{name}_probability"] = told.probabilities(name).cpu().numpy()
+        elif told is not None:
+            columns[f"{name}_deviation"] = told.gaussian(name).stddev.cpu().numpy()
     return columns

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError
-from ssavl.generators import own
+from ssavl.generators import WeightsFile, load_generator
 from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
-from ssavl.models.inference import KIND, InferenceModel, inference_payload, load_inference_model
-from ssavl.networks.generator import ConvGenerator
-from ssavl.storage.checkpoint import save_portable
+from ssavl.models.files import Saved, load_encoders, save_model
+from ssavl.models.inference import InferenceModel
+from ssavl.networks.registry import name_of
 from ssavl.storage.files import locked, write_bytes
 
 FORMATS = ("safetensors", "torch", "onnx")
@@ -88,27 +88,32 @@ def export(model: Model, out: Path, formats: Sequence[str]) -> dict[str, Any]:
     with locked(out):
         # Beside an exported generator the encoders find it there; else they keep naming the one
         # they were fitted to.
-        exported = isinstance(generator, ConvGenerator) and "safetensors" in formats
-        path = "generator.safetensors" if exported else model.origin.moved(model.folder, out)
-        inference.origin = model.origin.model_copy(update={"path": path})
-        payload = inference_payload(inference)
+        ours = name_of(generator) is not None
+        exported = ours and "safetensors" in formats
+        path = (
+            "generator.safetensors"
+            if exported
+            else model.bundle.origin.moved(model.bundle.folder, out)
+        )
+        inference.origin = model.bundle.origin.model_copy(update={"path": path})
+        encoders = Saved(model.bundle.method, inference=inference)
         found |= _write(
             out / "encoders",
             EncoderProgram(inference, space).eval(),
             torch.rand(PROBES, *model.image_shape, generator=rng),
             ("images", ("latents", "parameters")),
-            lambda file: save_portable(file, KIND, payload),
-            lambda file: EncoderProgram(load_inference_model(file), space),
+            lambda file: save_model(file, encoders),
+            lambda file: EncoderProgram(load_encoders(file), space),
             formats,
         )
-        if isinstance(generator, ConvGenerator):
+        if ours:
             found |= _write(
                 out / "generator",
                 generator,
-                space.sample(PROBES, rng),
+                generator.draw(PROBES, rng),
                 ("latents", ("images",)),
-                lambda file: save_portable(file, own.KIND, own.payload(generator, [])),
-                own.load_generator,
+                lambda file: save_model(file, Saved(model.bundle.method, generator=generator)),
+                lambda file: load_generator(WeightsFile(file)),
                 formats,
             )
     return {"files": found, "out": str(out)}

@@ -11,8 +11,7 @@ import torch
 from ssavl.figures.grid import image_grid
 from ssavl.figures.save import save_figure
 from ssavl.generators import Source, load_generator
-from ssavl.generators.description import BlockDescription, Description, write_description
-from ssavl.generators.foreign import ForeignGenerator
+from ssavl.generators.description import Description, write_description
 from ssavl.generators.inspection import Check, first_units
 from ssavl.generators.inspection import inspect as run_checks
 from ssavl.params.stages import Params
@@ -44,34 +43,22 @@ def inspect(params: Params, gan: Source, out: Path | None, write: bool, options:
     generator = compute.place(load_generator(gan))
     facts: dict[str, Any] = {
         "generator": gan.spec,
-        "kind": "foreign" if isinstance(generator, ForeignGenerator) else "ssavl",
+        **generator.facts(),
         "latent space": repr(generator.latent_space),
         "images": list(generator.image_shape),
         "parameters": sum(p.numel() for p in generator.parameters()),
         "weights": weights_hash(generator),
     }
-    if isinstance(generator, ForeignGenerator):
-        facts |= {
-            "loaded as": generator.runner,
-            "latent shape": list(generator.latent_shape),
-            "output range": list(generator.output_range),
-        }
     facts["first units"] = first_units(generator, params.seed)
     checks = run_checks(generator, params.seed)
     if out is not None:
         with torch.no_grad():
-            latents = generator.latent_space.sample(ROWS * COLUMNS, compute.generator(params.seed))
+            latents = generator.draw(ROWS * COLUMNS, compute.generator(params.seed))
             images = generator(latents).unflatten(0, (ROWS, COLUMNS))
         save_figure(out / "samples.png", image_grid(images, f"samples of {gan.spec}"))
         facts["picture"] = str(out / "samples.png")
-    if write and isinstance(generator, ForeignGenerator):
-        blocks = [BlockDescription(**entry) for entry in generator.latent_space.config]
-        described = Description(
-            latents=blocks,
-            latent_shape=None if generator.separate else list(generator.latent_shape),
-            separate=generator.separate,
-            output_range=generator.output_range,
-            key=gan.described.key,
-        )
+    told = generator.described()
+    if write and told is not None:
+        described = Description.model_validate({**told, "key": gan.described.key})
         facts["description"] = str(write_description(gan.path, described))
     return Report(facts, checks)

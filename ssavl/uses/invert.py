@@ -44,7 +44,7 @@ def invert(
     parts: list[Refined] = []
     with open_table(out) as table, open_images(pictures) if pictures else nullcontext() as write:
         for names, x in stream.batches(batch_size):
-            refined = model.invert(x, refinement)
+            refined = model.invert(x, refinement=refinement)
             columns: dict[str, NDArray[Any]] = {"name": np.array(names)}
             for block, values in model.latent_space.split(refined.latents.cpu()).items():
                 columns[block] = values.numpy()

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
-from ssavl.generators import AnyGenerator
+from ssavl.generators import Generator
 from ssavl.images.writer import open_images
 from ssavl.storage.tables import open_table
 
 
 def sample(
-    generator: AnyGenerator,
+    generator: Generator,
     count: int,
     out: Path,
     kept: Path | None,
@@ -36,13 +36,11 @@ def sample(
     """
     rng = compute.generator(seed)
     sizes = (min(batch_size, count - start) for start in range(0, count, batch_size))
-    return _write(
-        generator, (generator.latent_space.sample(size, rng) for size in sizes), out, kept, compute
-    )
+    return _write(generator, (generator.draw(size, rng) for size in sizes), out, kept, compute)
 
 
 def decode(
-    generator: AnyGenerator, latents: Path, out: Path, batch_size: int, compute: Compute
+    generator: Generator, latents: Path, out: Path, batch_size: int, compute: Compute
 ) -> dict[str, Any]:
     """Write the images of ``latents`` ``(N, D)`` in an ``.npz`` (of ``encode``, ``invert``,
     ``sample``) or a ``.npy``.
@@ -69,7 +67,7 @@ def decode(
 
 @torch.no_grad()
 def _write(
-    generator: AnyGenerator,
+    generator: Generator,
     batches: Iterator[Tensor],
     out: Path,
     kept: Path | None,

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ssavl.errors import UserError
 from ssavl.images.stream import ImageStream
 from ssavl.model import Model
 from ssavl.objectives.likelihood import Likelihood
@@ -31,37 +30,36 @@ def score(
     Columns: ``name``, ``ll`` (surrogate 1, Eq. 18), ``ll_code``, ``ll_noise``, ``kl_<block>``
     (nats), ``mse``, and
     ``rank``: the share of the generator's own images that score lower. Near 0 an image is unlike
-    anything that the generator makes.
+    anything that the generator makes. Encoders that leave a block out, or whose posterior has no
+    density, have no ``ll`` and no ``rank``: there is no such column, and ``None`` in the result.
 
     Args:
         samples: draws of the posterior per image.
 
     Raises:
-        UserError: encoders that leave a block out, a path that holds no image, a generator that
-            cannot be loaded.
+        UserError: a path that holds no image, a generator that cannot be loaded.
     """
-    if model.inference.space.dim != model.latent_space.dim:
-        raise UserError(
-            f"{model.inference.space!r} is inferred, "
-            f"and a score needs all of {model.latent_space!r}"
-        )
     stream = ImageStream(images, model.image_shape)
     _, own = model.sample(REFERENCE)
-    reference = model.score(own, samples, likelihood)["ll"].sort().values
+    bound = model.score(own, samples, likelihood).get("ll")
+    reference = bound.sort().values if bound is not None else None
+    count = 0
     scores, ranks = [], []
     with open_table(out) as table:
         for names, x in stream.batches(batch_size):
             terms = model.score(x, samples, likelihood)
-            rank = torch.searchsorted(reference, terms["ll"].contiguous()) / REFERENCE
+            if reference is not None:
+                terms["rank"] = torch.searchsorted(reference, terms["ll"].contiguous()) / REFERENCE
+                scores.append(terms["ll"].cpu())
+                ranks.append(terms["rank"].cpu())
             columns = {name: term.cpu().numpy() for name, term in terms.items()}
-            table.write({"name": np.array(names), **columns, "rank": rank.cpu().numpy()})
-            scores.append(terms["ll"].cpu())
-            ranks.append(rank.cpu())
+            table.write({"name": np.array(names), **columns})
+            count += len(names)
     return {
-        "images": sum(map(len, scores)),
-        "ll": torch.cat(scores).mean().item(),
-        "ll_of_generated": reference.mean().item(),
-        "rank": torch.cat(ranks).mean().item(),
+        "images": count,
+        "ll": torch.cat(scores).mean().item() if scores else None,
+        "ll_of_generated": reference.mean().item() if reference is not None else None,
+        "rank": torch.cat(ranks).mean().item() if ranks else None,
         "unreadable": stream.unreadable,
         "out": str(out),
     }

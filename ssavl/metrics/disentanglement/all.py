@@ -58,15 +58,9 @@ def disentanglement(
             continue
         found = factor_vae(sample, protocol, split, rng)
         scores[f"factor_vae_{name}"] = found.score
-        votes[name] = {
-            "active": [
-                dimension
-                for dimension, on in zip(sample.dimensions, found.active, strict=True)
-                if on
-            ],
-            "smallest_batch": found.smallest_batch,
-            "votes": found.votes.tolist(),
-        }
+        active = [d for d, on in zip(sample.dimensions, found.active, strict=True) if on]
+        smallest, counts = found.smallest_batch, found.votes.tolist()
+        votes[name] = {"active": active, "smallest_batch": smallest, "votes": counts}
     information = mutual_information(first, bins)
     separated, accuracies = sap(first, rest, jobs)
     trees_found = dci(first, rest, trees, jobs)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,18 +87,7 @@ def represent(
     Raises:
         UserError: arrays that do not fit each other, codes that are not finite, too few points.
     """
-    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or not codes.shape[1]:
-        raise UserError(
-            f"codes {codes.shape} and factors {factors.shape} do not fit: (N, D) "
-            "and (N, F) are needed"
-        )
-    if len(codes) < LEAST:
-        raise UserError(
-            f"{len(codes)} points are too few to measure disentanglement; "
-            f"at least {LEAST} are needed"
-        )
-    if not np.isfinite(codes).all():
-        raise UserError("codes are not finite: leave out what the encoder could not code")
+    _require_points(codes, factors)
     count = codes.shape[1]
     if groups is None:
         groups = np.zeros(count, np.int64)
@@ -115,21 +103,11 @@ def represent(
             f"{len(dimensions)} and {len(names)} names for {count} codes and {factors.shape[1]} "
             "factors"
         )
-    columns: list[NDArray[np.intp]] = []  # of each dimension
-    values: list[NDArray[Any]] = []
-    categorical: list[bool] = []
-    met: set[int] = set()
-    for column, group in enumerate(groups.tolist()):
-        if group == 0:
-            columns.append(np.array([column]))
-            values.append(codes[:, column])
-            categorical.append(False)
-        elif group not in met:  # a category stands where its first column stands
-            met.add(group)
-            members = np.flatnonzero(groups == group)
-            columns.append(members)
-            values.append(codes[:, members].argmax(1))
-            categorical.append(True)
+    columns, categorical = _columns(groups)
+    values = [
+        codes[:, members].argmax(1) if category else codes[:, members[0]]
+        for members, category in zip(columns, categorical, strict=True)
+    ]
     classes = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
     return Representation(
         np.stack(values, axis=1).astype(np.float64),
@@ -139,3 +117,37 @@ def represent(
         tuple(dimensions[members[0]] for members in columns),
         tuple(names),
     )
+
+
+def _require_points(codes: Floats, factors: Integers) -> None:
+    if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or not codes.shape[1]:
+        raise UserError(
+            f"codes {codes.shape} and factors {factors.shape} do not fit: (N, D) "
+            "and (N, F) are needed"
+        )
+    if len(codes) < LEAST:
+        raise UserError(
+            f"{len(codes)} points are too few to measure disentanglement; "
+            f"at least {LEAST} are needed"
+        )
+    if not np.isfinite(codes).all():
+        raise UserError("codes are not finite: leave out what the encoder could not code")
+
+
+def _columns(groups: Integers) -> tuple[list[NDArray[np.intp]], list[bool]]:
+    """The columns that make each dimension, and whether it is a category.
+
+    A category stands where its first column stands.
+    """
+    columns: list[NDArray[np.intp]] = []
+    categorical: list[bool] = []
+    met: set[int] = set()
+    for column, group in enumerate(groups.tolist()):
+        if group == 0:
+            columns.append(np.array([column]))
+            categorical.append(False)
+        elif group not in met:
+            met.add(group)
+            columns.append(np.flatnonzero(groups == group))
+            categorical.append(True)
+    return columns, categorical

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from ssavl.generators.protocol import Generator
-from ssavl.latents.space import Posterior
+from ssavl.latents.space import Factorised
 from ssavl.metrics.likelihood.bridge import Bridge, Point
 from ssavl.metrics.likelihood.transitions import categorical, hamiltonian
 from ssavl.objectives.likelihood import Likelihood
@@ -100,7 +100,7 @@ def annealed(
     annealing: Annealing,
     rng: torch.Generator,
     *,
-    start: Posterior | None = None,
+    start: Factorised | None = None,
     exact: Tensor | None = None,
 ) -> Annealed:
     """Both bounds on the log-likelihood of a batch of B images;

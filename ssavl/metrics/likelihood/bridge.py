@@ -15,7 +15,7 @@ from torch.distributions import Normal
 from ssavl.errors import UserError
 from ssavl.generators.protocol import Generator
 from ssavl.latents.priors import Block
-from ssavl.latents.space import Posterior
+from ssavl.latents.space import Factorised
 from ssavl.objectives.likelihood import Likelihood
 
 DIFFERENCE = 0.02  # in base space, over which a Jacobian is taken
@@ -81,7 +81,7 @@ class Bridge:
         likelihood: Likelihood,
         chains: int,
         rng: torch.Generator,
-        start: Posterior | None = None,
+        start: Factorised | None = None,
     ) -> None:
         self.generator, self.likelihood, self.rng = generator, likelihood, rng
         self.space = generator.latent_space
@@ -95,7 +95,7 @@ class Bridge:
 
         prior = self.space.prior(x.device)
 
-        def source(block: Block) -> Posterior:
+        def source(block: Block) -> Factorised:
             """Where the chains of a block start."""
             if start is not None and block.name in start.space:
                 return start

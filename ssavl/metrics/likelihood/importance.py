@@ -17,17 +17,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ssavl.generators.protocol import Generator
-from ssavl.latents.space import Posterior
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import Factorised
+from ssavl.objectives.elbo import Density
 
 
 @torch.no_grad()
 def importance_weighted(
     x: Tensor,
     posterior: Posterior,
-    generator: Generator,
-    likelihood: Likelihood,
+    density: Density,
     ks: Sequence[int],
     rows: int,
     rng: torch.Generator,
@@ -36,16 +35,20 @@ def importance_weighted(
     image.
 
     For a smaller k it is the mean over as many disjoint groups of k draws as there are, so where
-    each k divides the next the bounds never fall, whatever the draws.
+    each k divides the next the bounds never fall, whatever the draws. Of a posterior that does
+    not tell each block's density in base space there is none.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
         posterior: what a model infers from them; blocks that it leaves out come from the prior.
+        density: of images given the latents of a generator.
         ks: numbers of draws, 1 or more each.
         rows: images decoded at a time; memory does not depend on k.
         rng: draws what comes from the prior; posterior draws use torch's global generator.
     """
-    space = generator.latent_space
+    if not isinstance(posterior, Factorised):
+        return {}
+    space = density.latent_space
     prior = space.prior(x.device)
     groups = {k: _Groups(k) for k in ks}
     left = max(ks)
@@ -58,11 +61,10 @@ def importance_weighted(
             prior.blocks[name].log_prob(u) - posterior.blocks[name].log_prob(u)
             for name, u in drawn.items()
         ]
-        given = space.split(space.to_base(space.sample(count * len(x), rng)))
+        given = space.split(space.to_base(density.draw(count * len(x), rng)))
         base = space.join({**given, **{name: u.flatten(0, 1) for name, u in drawn.items()}})
-        x_hat = generator(space.from_base(base))
-        log_likelihoods = likelihood(x.repeat(count, 1, 1, 1), x_hat).unflatten(0, (count, len(x)))
-        log_weights = log_likelihoods + torch.stack(log_ratios).sum(0)
+        log_likelihoods = density.log_prob(x.repeat(count, 1, 1, 1), space.from_base(base))
+        log_weights = log_likelihoods.unflatten(0, (count, len(x))) + torch.stack(log_ratios).sum(0)
         for group in groups.values():
             group.add(log_weights.double())
     return {k: group.mean() for k, group in groups.items()}

@@ -9,11 +9,9 @@ import math
 import torch
 from torch import Tensor
 
-from ssavl.generators.protocol import Generator
+from ssavl.latents.posterior import Posterior, Scored, scored_part
 from ssavl.latents.priors import Role
-from ssavl.latents.space import LatentSpace, Posterior
-from ssavl.objectives.elbo import elbo
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.objectives.elbo import Density, elbo
 
 SURROGATES: dict[str, tuple[Role, ...]] = {
     "ll": ("noise", "code", "category"),  # 1: Eq. 18, everything inferred
@@ -26,8 +24,7 @@ SURROGATES: dict[str, tuple[Role, ...]] = {
 def surrogates(
     x: Tensor,
     posterior: Posterior,
-    generator: Generator,
-    likelihood: Likelihood,
+    density: Density,
     samples: int,
     rng: torch.Generator,
 ) -> dict[str, Tensor]:
@@ -35,24 +32,27 @@ def surrogates(
 
     The first term of each is a mean over ``samples`` draws of the posterior (categories one-hot),
     the divergences are closed-form. A surrogate that needs a block which is not inferred, or which
-    the space has not, is left out; so is its ``kl_<block>``.
+    the space has not, is left out; so is its ``kl_<block>``. A posterior without a density has
+    none of them.
 
     Args:
         x: images ``(B, C, H, W)`` in [0, 1].
         posterior: what a model infers from them.
+        density: of images given the latents of a generator.
         rng: draws what comes from the prior; posterior draws use torch's global generator.
     """
-    space = generator.latent_space
+    if not isinstance(posterior, Scored):
+        return {}
+    space = density.latent_space
     result: dict[str, Tensor] = {f"kl_{name}": kl for name, kl in posterior.kl().items()}
     for name, roles in SURROGATES.items():
-        wanted = space.of_role(*roles)
-        if not wanted or any(block.name not in posterior.space for block in wanted):
+        part = scored_part(posterior, [block.name for block in space.of_role(*roles)])
+        if part is None:
             continue
-        part = posterior.over(LatentSpace(wanted))
         total = torch.zeros(len(x), device=x.device)
         for _ in range(samples):
-            given = space.split(space.sample(len(x), rng))
-            total += elbo(x, generator, space, part, part.sample(), likelihood, given).value()
+            given = space.split(density.draw(len(x), rng))
+            total += elbo(x, density, part, part.sample(), given).value()
         result[name] = total / samples
     return result
 

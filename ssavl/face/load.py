@@ -1,0 +1,39 @@
+"""``ssavl.load``: a model from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ssavl.engine.device import choose
+from ssavl.engine.isolation import isolated
+from ssavl.generators.memory import AnyGan
+from ssavl.model import Model
+from ssavl.models.bundle import Bundle
+
+
+def load(
+    encoders: str | Path,
+    gan: AnyGan | None = None,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+    seed: int = 0,
+) -> Model:
+    """Encoders, and the generator that they were fitted to.
+
+    Args:
+        encoders: a folder of ``fit-encoders``, ``retrain-R`` or any training that leaves encoders,
+            or its file.
+        gan: the generator: a file, a source, or a network in memory; ``None`` is the one in the
+            same file, else the one that the encoders name, where loading it runs no code.
+        device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this
+            machine has.
+        seed: of what comes from the prior or from the posterior.
+
+    Raises:
+        UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is
+            another one.
+    """
+    compute = choose(device, precision)
+    with isolated(compute.device):
+        return Model(Bundle(Path(encoders), gan), compute, seed)

@@ -1,0 +1,91 @@
+"""Networks by name, so that a file says which class it needs and no file can name another."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from torch import nn
+
+from ssavl.errors import UserError
+from ssavl.networks.classifier import Classifier
+from ssavl.networks.encoder import Encoder
+from ssavl.networks.generator import ConvGenerator
+
+
+class Rebuildable(Protocol):
+    """A network that plain data describe."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> nn.Module:
+        """The untrained network that ``config`` describes."""
+        ...
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain data that rebuilds the network."""
+        ...
+
+
+NETWORKS: dict[str, type[Rebuildable]] = {
+    "conv-generator": ConvGenerator,
+    "encoder": Encoder,
+    "classifier": Classifier,
+}
+
+Entry = Mapping[str, Any]  # of a file: {"network": a key of NETWORKS, "config", "state"}
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def name_of(network: object) -> str | None:
+    """The name of a network's class; ``None`` of one that no file of ours can hold."""
+    return next((name for name, kind in NETWORKS.items() if type(network) is kind), None)
+
+
+def entry(network: nn.Module) -> dict[str, Any]:
+    """A network as plain data and tensors; :func:`rebuild` reads it.
+
+    Raises:
+        ValueError: a network that has no name.
+    """
+    name = name_of(network)
+    if name is None:
+        raise ValueError(f"a {type(network).__name__} has no name in NETWORKS, so no file holds it")
+    return {"network": name, "config": network.config, "state": network.state_dict()}
+
+
+def rebuild(entry: Entry) -> nn.Module:
+    """The network that :func:`entry` wrote. What does not fit together raises what
+    :func:`ssavl.storage.checkpoint.rebuilding` says in one line.
+
+    Raises:
+        UserError: a name that is not in ``NETWORKS``.
+    """
+    name = entry["network"]
+    if name not in NETWORKS:
+        near = difflib.get_close_matches(str(name), NETWORKS, 1, 0.0)[0]
+        raise UserError(
+            f"no network is called {name!r:.40}, the nearest is '{near}': a newer ssavl may have it"
+        )
+    network = NETWORKS[name].from_config(entry["config"])
+    network.load_state_dict(entry["state"])
+    return network
+
+
+def rebuild_as(kind: type[Network], entry: Entry) -> Network:
+    """The same, where a network of one kind is needed.
+
+    Raises:
+        UserError: as :func:`rebuild`; a network of another kind.
+    """
+    network = rebuild(entry)
+    if not isinstance(network, kind):
+        needed = f"a {kind.__name__} is needed"
+        raise UserError(f"the network '{entry['network']}' stands where {needed}")
+    return network
+
+
+def named(entry: Entry, name: str) -> Entry:
+    """An entry of FORMAT 1, which had one network for each place: with its ``name``."""
+    return {"network": name, **entry}

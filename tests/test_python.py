@@ -1,0 +1,293 @@
+"""The face for Python: what it takes, what it gives, and that it leaves the caller alone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor, nn
+
+import ssavl
+from ssavl.latents.space import Factorised
+from tests.processes import ROOT
+
+QUICK: dict[str, Any] = {"iterations": 3, "batch_size": 8, "progress": False, "device": "cpu"}
+QUICK["encoder"] = {"width": 2, "features": 4}
+
+
+def network(dim: int = 6) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Linear(dim, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 28 * 28)]
+    return nn.Sequential(*layers, nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
+
+
+@pytest.fixture(scope="module")
+def model() -> ssavl.Model:
+    torch.set_num_threads(1)
+    return ssavl.fit(network(), 6, **QUICK)
+
+
+def test_a_network_of_ones_own_gets_encoders_in_under_ten_lines() -> None:
+    generator = network()
+    model = ssavl.fit(generator, latent_dim=6, **QUICK)
+    x = generator.eval()(torch.randn(5, 6)).detach()
+    z = model.encode(x)
+    assert z.shape == (5, 6)
+    assert model.decode(z).shape == x.shape
+    assert [block.name for block in model.latent_space.blocks] == ["noise"]
+
+
+def test_more_iterations_learn_more() -> None:
+    generator = network().eval()
+    z = torch.randn(200, 6, generator=torch.Generator().manual_seed(1))
+    x = generator(z).detach()
+    short, long = (
+        ssavl.fit(generator, 6, **{**QUICK, "iterations": n, "learning_rate": 0.01})
+        for n in (1, 200)
+    )
+    errors = [(model.encode(x) - z).square().mean().item() for model in (short, long)]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_any_callable_and_any_latent_space() -> None:
+    body = network(5).eval()
+
+    def draw(z: Tensor, y: Tensor) -> Tensor:
+        return 2 * body(torch.cat([z, y], dim=1)) - 1
+
+    blocks = [
+        ssavl.Block("noise", "noise", "sphere", 3),
+        ssavl.Block("kind", "category", "categorical", 2),
+    ]
+    settings = {"latents": blocks, "separate": True, "output_range": (-1.0, 1.0)}
+    model = ssavl.fit(draw, **settings, **QUICK)  # type: ignore[arg-type]
+    latents, images = model.sample(3)
+    assert latents.shape == (3, 5)
+    assert torch.equal(latents[:, 3:].sum(1), torch.ones(3))
+    assert images.min() >= 0
+    assert images.max() <= 1
+    posterior = model.posterior(images)
+    assert isinstance(posterior, Factorised)
+    assert posterior.probabilities("kind").shape == (3, 2)
+
+
+def state() -> tuple[Any, ...]:
+    return (
+        torch.get_rng_state().tolist(),
+        torch.get_num_threads(),
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+        np.random.get_state()[1].tolist(),  # type: ignore[index]
+    )
+
+
+def uses(model: ssavl.Model, images: Tensor, folder: Path) -> dict[str, Callable[[], Any]]:
+    """Every public function."""
+    latents = torch.zeros(2, 6)
+    return {
+        "fit": lambda: ssavl.fit(network(), 6, **QUICK),
+        "train": lambda: ssavl.train("vae", images, **TRAINING),
+        "load": lambda: ssavl.load(folder, gan=network()),
+        "load_generator": lambda: ssavl.load_generator(network(), latent_dim=6),
+        "posterior": lambda: model.posterior(images),
+        "encode": lambda: model.encode(images),
+        "decode": lambda: model.decode(latents),
+        "reconstruct": lambda: model.reconstruct(images),
+        "invert": lambda: model.invert(images, steps=2),
+        "score": lambda: model.score(images),
+        "sample": lambda: model.sample(3),
+        "interpolate": lambda: model.interpolate(images[:1], images[1:]),
+        "walk": lambda: model.walk(latents, latents),
+        "show": lambda: model.show("samples", columns=2),
+        "save": lambda: model.save(folder),
+    }
+
+
+TRAINING: dict[str, Any] = {"iterations": 2, "batch_size": 4, "progress": False, "device": "cpu"}
+TRAINING["latents"] = {"noise": 3, "categories": 2}
+TRAINING["networks"] = {
+    "generator": {"width": 2, "hidden": 4},
+    "encoder": {"width": 2, "features": 4},
+}
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nothing_of_the_caller_moves(
+    model: ssavl.Model, gradients: bool, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    images = torch.rand(2, 1, 28, 28)
+    model.save(tmp_path / "encoders")
+    generator = network().train()
+    weights = [tensor.clone() for tensor in generator.state_dict().values()]
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.set_grad_enabled(gradients):
+            for name, use in uses(model, images, tmp_path / "encoders").items():
+                torch.manual_seed(5)
+                before = state()
+                use()
+                assert state() == before, name
+            ssavl.fit(generator, 6, **QUICK)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert generator.training
+    assert all(parameter.requires_grad for parameter in generator.parameters())
+    pairs = zip(weights, generator.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_seed_alone_decides() -> None:
+    first = ssavl.fit(network(), 6, **QUICK)
+    torch.manual_seed(99)
+    second = ssavl.fit(network(), 6, **QUICK)
+    third = ssavl.fit(network(), 6, seed=1, **QUICK)
+    rngs = [torch.Generator().manual_seed(7) for _ in range(2)]
+    fourth, fifth = (ssavl.fit(network(), 6, seed=rng, **QUICK) for rng in rngs)
+    x = torch.rand(3, 1, 28, 28)
+    z = [model.encode(x) for model in (first, second, third, fourth, fifth)]
+    assert torch.equal(z[0], z[1])
+    assert not torch.equal(z[0], z[2])
+    assert torch.equal(z[3], z[4])
+    assert torch.equal(first.score(x)["ll"], second.score(x)["ll"])
+
+
+FORMS: dict[str, Callable[[Tensor], Any]] = {
+    "tensor": lambda x: x,
+    "float64": lambda x: x.double(),
+    "uint8 array": lambda x: (x * 255).round().byte().numpy(),
+    "channels last": lambda x: x.movedim(1, -1).numpy(),
+    "grey": lambda x: x[:, 0],
+    "list of tensors": list,
+    "pictures": lambda x: [Image.fromarray((one[0] * 255).round().byte().numpy()) for one in x],
+}
+TAKERS = ["posterior", "encode", "reconstruct", "invert", "score", "interpolate", "show"]
+
+
+def take(model: ssavl.Model, name: str, images: Any) -> Any:
+    if name == "interpolate":
+        return model.interpolate(images, images, steps=3)
+    if name == "invert":
+        return model.invert(images, steps=2)
+    if name == "show":
+        return model.show("reconstructions", images, columns=2)
+    return getattr(model, name)(images)
+
+
+@pytest.mark.parametrize("name", TAKERS)
+@pytest.mark.parametrize("form", FORMS)
+def test_images_are_taken_as_people_hold_them(model: ssavl.Model, name: str, form: str) -> None:
+    x = (torch.rand(3, 1, 28, 28) * 255).round() / 255
+    take(model, name, FORMS[form](x))
+    if name == "encode":
+        assert torch.allclose(model.encode(FORMS[form](x)), model.encode(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TAKERS[:-1])
+@pytest.mark.parametrize("none", [torch.zeros(0, 1, 28, 28), [], np.zeros((0, 28, 28))])
+def test_no_image_gives_no_result(model: ssavl.Model, name: str, none: Any) -> None:
+    found = take(model, name, none)
+    if name == "score":
+        assert all(len(term) == 0 for term in found.values())
+        assert "ll" in found
+    elif name == "invert":
+        assert found.latents.shape == (0, 6)
+    elif name == "posterior":
+        assert found.mode.shape == (0, 6)
+    else:
+        assert len(found) == 0
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.rand(2, 3, 28, 28), "is needed"),
+        (torch.full((2, 1, 28, 28), 2.0), "leave [0, 1]"),
+        (torch.full((2, 1, 28, 28), torch.nan), "leave [0, 1]"),
+        (torch.zeros(2, 1, 28, 28, dtype=torch.int64), "floats in [0, 1], or uint8"),
+        (["a.png"], "hold a str"),
+    ],
+)
+def test_what_is_no_image_is_refused(model: ssavl.Model, images: Any, message: str) -> None:
+    with pytest.raises(ssavl.UserError, match=re.escape(message)):
+        model.encode(images)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"latent_dim": 5}, "set --latent-dim"),
+        ({"latent_dim": 6, "itterations": 5}, "did you mean 'iterations'"),
+        ({"latent_dim": 6, "latents": [ssavl.Block("z", "noise", "normal", 6)]}, "not both"),
+        ({"latent_dim": 0}, "too few"),
+        ({"latent_dim": 6, "learning_rate": -1}, "greater than 0"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ssavl.UserError, match=re.escape(message)) as caught:
+        ssavl.fit(network(), **{**QUICK, **settings})
+    assert "\n" not in str(caught.value)
+
+
+def test_figures_are_figures(model: ssavl.Model) -> None:
+    assert isinstance(model.show("samples", columns=2), Figure)
+    assert isinstance(model.show("calibration"), Figure)
+    with pytest.raises(ssavl.UserError, match="no figure"):
+        model.show("sample")
+
+
+def test_a_saved_model_is_the_same_again(model: ssavl.Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "e")
+    again = ssavl.load(tmp_path / "e", gan=network())
+    x = torch.rand(3, 1, 28, 28)
+    assert torch.equal(again.encode(x), model.encode(x))
+    assert torch.equal(again.reconstruct(x), model.reconstruct(x))
+    other = network()
+    with torch.no_grad():
+        next(other.parameters()).add_(1)
+    with pytest.raises(ssavl.UserError, match="other weights"):
+        ssavl.load(tmp_path / "e", gan=other).decode(model.encode(x))
+
+
+@pytest.mark.parametrize("method", ["vae", "ss-avl"])
+def test_methods_train_on_images_in_memory(method: str) -> None:
+    images = torch.rand(30, 1, 28, 28)
+    model = ssavl.train(method, images, **TRAINING)
+    _, drawn = model.sample(4)
+    assert drawn.shape == (4, 1, 28, 28)
+    if method == "vae":
+        assert model.encode(images).shape == (30, 7)
+    else:
+        with pytest.raises(ssavl.UserError, match="infers nothing"):
+            model.encode(images)
+    with pytest.raises(ssavl.UserError, match="did you mean 'vae'"):
+        ssavl.train("vea", images)
+
+
+def test_the_face_is_listed_and_lazy() -> None:
+    assert {*ssavl.__all__} <= {*dir(ssavl)}
+    code = "import ssavl, sys; assert 'torch' not in sys.modules; ssavl.Block; print(dir(ssavl))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert "'fit'" in done.stdout
+
+
+def test_the_code_of_the_guide_runs() -> None:
+    text = (ROOT / "docs/python.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 5
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert isinstance(names["figure"], Figure)
