@@ -39,7 +39,7 @@ def leave_model(
     """Whatever a method leaves, in one file."""
     saved = collect(name, settings, leaves, run)
     save_model(file, saved)
-    found = {"method": name, "model": str(file)}
+    found = {"method": name, file.stem: str(file)}
     if saved.generator is None:
         return found
     return {**found, "parameters": sum(p.numel() for p in saved.generator.parameters())}
