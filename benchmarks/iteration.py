@@ -18,8 +18,11 @@ from pathlib import Path
 import torch
 
 from ssavl.engine.device import choose
-from ssavl.engine.run import Run, Schedule
-from ssavl.methods.ssavl import build_networks, gan_phases
+from ssavl.engine.memory import Memory
+from ssavl.engine.run import Run
+from ssavl.images.draws import Draws
+from ssavl.methods.method import Common
+from ssavl.methods.registry import make
 from ssavl.params.file import load_params
 
 ROOT = Path(__file__).parents[1]
@@ -40,26 +43,30 @@ VARIANTS: dict[str, list[str]] = {
 
 
 def build(overrides: list[str], scratch: Path) -> Run:
-    """A run of the default study with some parameters changed, on random images."""
-    params = load_params(ROOT / "params.yaml", overrides).train_gan
-    compute = choose()
+    """The last act of the default study with some parameters changed, on random images."""
+    long = f"train-gan.iterations={2 * AFTER_WARM_UP}"
+    params = load_params(ROOT / "params.yaml", [*overrides, long])
+    own, compute = params.train_gan, choose()
     rng = compute.generator(0)
-    networks = build_networks(params, (1, 28, 28))
     images = torch.rand(512, 1, 28, 28, device=compute.device)
-    labels = torch.randint(params.categories, (512,), generator=rng, device=compute.device)
-    clustered = (lambda n: (images[:n], labels[:n])) if params.real_clusters.iterations else None
-    phases = gan_phases(networks, params, lambda n: images[:n], rng, clustered)
-    schedule = Schedule(AFTER_WARM_UP * 2, params.learning_rate, params.adam_betas)
-    modules = {name: compute.place(module) for name, module in networks.modules().items()}
-    averaged = {"generator": params.ema_decay} if params.ema_decay else None
-    return Run(modules, phases, schedule, compute, rng, scratch, averaged=averaged)
+    data = Draws(
+        (1, 28, 28), len(images), lambda index: images[index], lambda n: iter(images.split(n)), rng
+    )
+    method = make("ss-avl", own, Common.of(params, own, rng), data)
+    for module in method.modules.values():
+        compute.place(module)
+    clusters = method.modules.get("clusters")
+    if isinstance(clusters, Memory):  # as if they had been found
+        clusters.labels.random_(params.latents.categories, generator=rng)
+    return Run(method.modules, method.acts[-1:], compute, rng, scratch, method.averaged)
 
 
 def seconds(run: Run, iterations: int) -> float:
     """Wall time of an iteration."""
+    run.playing.step = AFTER_WARM_UP
     started = time.perf_counter()
-    for step in range(AFTER_WARM_UP, AFTER_WARM_UP + iterations):
-        run.iterate(step)
+    for _ in range(iterations):
+        run.iterate()
     if run.compute.device.type == "cuda":
         torch.cuda.synchronize()
     return (time.perf_counter() - started) / iterations
