@@ -31,7 +31,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import ssavl
-from ssavl.inversion.refinement import Optimiser, Refined, Refinement, refine
+from ssavl.inversion.refinement import Optimiser, Refined, Refinement, deviations, refine
 from ssavl.model import Model
 from ssavl.uses.export import export
 
@@ -91,15 +91,15 @@ class Bench:
         """
         if kind in OURS:
             posterior = self.model.posterior(x)
-            deviations = self.model.deviations(posterior)
+            scale = deviations(posterior, self.space)
             mode = self.model.complete(posterior)
             if kind == "encoder":
-                return mode, deviations
+                return mode, scale
             draws = [
                 self.model.inference.complete(posterior.sample(), self.space, self.rng)
                 for _ in range(RESTARTS - 1)
             ]
-            return torch.cat([mode, *draws]), deviations.repeat(RESTARTS, 1)
+            return torch.cat([mode, *draws]), scale.repeat(RESTARTS, 1)
         if kind == "best of 256":
             with torch.no_grad():
                 candidates = self.space.sample(CANDIDATES, self.rng)
