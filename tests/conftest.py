@@ -73,12 +73,12 @@ def invoke(*arguments: str | Path) -> Result:
 
 def generator_in(out: Path) -> list[str]:
     """The option that names the generator which a training of any method left in a folder."""
-    return ["--gan", str(out / "generator.pt")]
+    return ["--gan", str(out / "model.pt")]
 
 
 def model_in(out: Path) -> list[str]:
     """The options that name all that a training of any method left in a folder."""
-    return [*generator_in(out), "--encoders", str(out / "encoders.pt")]
+    return [*generator_in(out), "--encoders", str(out / "model.pt")]
 
 
 def image_folder(root: Path, per_class: int = 24, size: int = 28) -> Path:
