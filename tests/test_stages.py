@@ -129,7 +129,7 @@ def test_an_autoencoder_is_measured_like_any_other_model(data: Path) -> None:
     overrides = tiny_overrides(train__iterations=3, train__batch_size=8)
     result = invoke("train", "--method", "vae", "--json", *overrides)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["model"] == "vae"
+    assert json.loads(result.stdout)["method"] == "vae"
     result = invoke("evaluate", *model_in(data / "model"), *overrides)
     assert result.exit_code == 0, result.output
     metrics = json.loads((data / "evaluate/metrics.json").read_text())["vae"]

@@ -118,7 +118,10 @@ class _Measures:
         clusterers = {name: one.clusterer for name, (_, one) in saved.items() if one.clusterer}
         for name, clusterer in clusterers.items():
             if clusterer.image_shape != self.prepared.image_shape:
-                raise UserError(f"{saved[name][0]} reads {clusterer.image_shape} images")
+                raise UserError(
+                    f"{saved[name][0]} reads {clusterer.image_shape} images, but the data are "
+                    f"{self.prepared.image_shape}"
+                )
         if self.settings.clustering and (self._categories() or clusterers):
             self.prepared.labels_of(self.settings.split)
         result = {}

@@ -41,7 +41,7 @@ class Bundle:
         self.inference, self.method = saved.inference, saved.method
         self.encoders: InferenceModel | None = saved.inference
         self.path = path
-        self.folder = path if path.is_dir() else path.parent
+        self.folder = folder_of(path)
         self._beside, self._gan = saved.generator, gan
 
     @property
@@ -91,6 +91,11 @@ class Bundle:
     def _described(self) -> Description:
         """What the encoders know of a network that somebody hands over."""
         return self.inference.origin.described if self.inference.origin else Description()
+
+
+def folder_of(path: Path) -> Path:
+    """The folder that a file is in, or the folder itself."""
+    return path if path.is_dir() else path.parent
 
 
 def by_name(

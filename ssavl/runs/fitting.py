@@ -187,5 +187,7 @@ def fit(
     """
     generator = subject.generator
     probe = watched.probe(model, generator, subject.likelihood, job.settings["seed"], job.compute)
-    leave = partial(leave_encoders, job.out, job.settings, model, generator, gan)
+    # How they were fitted, without to what: that is the encoders' origin, and of no other file.
+    own = {name: value for name, value in job.settings.items() if name not in ("gan", "watch")}
+    leave = partial(leave_encoders, job.out, own, model, generator, gan)
     return train(job, method, leave, probe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ssavl.datasets.prepared import Split, read_prepared
@@ -11,7 +11,7 @@ from ssavl.figures.drawings import ROWS, draw
 from ssavl.figures.save import save_drawing
 from ssavl.figures.scene import Scene
 from ssavl.generators import Source, load_generator
-from ssavl.models.bundle import load_models
+from ssavl.models.bundle import folder_of, inferring, load_saved
 from ssavl.params.stages import Params
 from ssavl.runs.workspace import Options
 from ssavl.storage.files import locked
@@ -41,19 +41,17 @@ def render(
     """
     compute = options.compute()
     generator = compute.place(load_generator(gan))
-    models = load_models(encoders, generator, compute)
+    saved = load_saved(encoders, compute)
+    models = inferring(saved, generator)
     settings, images = params.render_figures, None
     if data is not None:
         images = next(read_prepared(data).batches(split, ROWS * settings.columns))
-    logs, title = _logs(gan, models, encoders), f"{split} images"
+    folders = {"gan": gan.path.parent} | {
+        name: folder_of(path) for name, (path, _) in saved.items()
+    }
+    logs, title = {name: folder / LOG for name, folder in folders.items()}, f"{split} images"
     columns, gif, seed = settings.columns, settings.gif, params.seed
     scene = Scene(generator, models, images, title, logs, columns, blocks, gif, seed, compute)
     drawings = draw(scene, figures)
     with locked(out):
         return [save_drawing(out, stem, drawing) for stem, drawing in drawings]
-
-
-def _logs(gan: Source, models: Iterable[str], encoders: Sequence[Path]) -> dict[str, Path]:
-    """The log beside each file, by the name of its model; the generator's is ``gan``."""
-    files = [gan.path.parent, *(path if path.is_dir() else path.parent for path in encoders)]
-    return {name: folder / LOG for name, folder in zip(("gan", *models), files, strict=True)}
