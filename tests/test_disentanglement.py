@@ -551,7 +551,7 @@ def test_codes_and_divergences_are_those_of_the_model() -> None:
     sample = encode(model, data, index, EvaluateDisentanglementParams(batch_size=7))
     posterior = model.posterior(data.take(index))
     assert isinstance(posterior, Factorised)
-    parts = model.inference.space.split(posterior.mode)
+    parts = model.inference.space.split(posterior.mode.cpu())
     assert np.allclose(sample.values[:, :2], parts["code"], atol=1e-5)
     assert np.array_equal(sample.values[:, 2], parts["category"].argmax(1))
     assert np.array_equal(

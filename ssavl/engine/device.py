@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,6 +52,29 @@ class Compute:
         )
         precision = "bf16" if self.bf16 else "float32"
         return {"device": name, "precision": precision, "threads": torch.get_num_threads()}
+
+
+def set_exactness(tf32: bool, deterministic: bool) -> tuple[bool, bool]:
+    """Set how cuDNN computes convolutions in float32; what was set before.
+
+    Its default rounds their inputs to ten bits (TF32) and picks among algorithms that add in
+    another order at each call. Then an image depends on its batch by .0007, which looks like a
+    BatchNorm in training mode, and no run repeats another.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.deterministic
+    cudnn.allow_tf32, cudnn.deterministic = tf32, deterministic
+    return before
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """A block in which float32 is float32 on a GPU too, and the same each time."""
+    before = set_exactness(tf32=False, deterministic=True)
+    try:
+        yield
+    finally:
+        set_exactness(*before)
 
 
 def choose(device: str | None = None, precision: str | None = None) -> Compute:

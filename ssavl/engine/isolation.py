@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
-from ssavl.engine.device import Compute
+from ssavl.engine.device import Compute, exact
 from ssavl.engine.state import cuda_devices
 
 
@@ -37,7 +37,7 @@ def isolated(device: torch.device, seed: int | None = None) -> Iterator[None]:
         seed: of torch's global generators inside; ``None`` leaves them where they stand.
     """
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
-    with torch.random.fork_rng(cuda_devices(device)), torch.enable_grad():
+    with torch.random.fork_rng(cuda_devices(device)), torch.enable_grad(), exact():
         torch.set_default_dtype(torch.float32)
         if seed is not None:
             torch.manual_seed(seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -70,6 +71,21 @@ class ForeignGenerator(GeneratorNetwork):
             "separate": self.separate,
             "output_range": self.output_range,
         }
+
+
+class Pinned(nn.Module):
+    """A network that stays on the CPU: one that was traced there, and refuses other inputs."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Pinned:
+        return self  # ``to`` and ``cuda`` of what holds it pass it by
+
+    def forward(self, *latents: Tensor) -> Tensor:
+        x: Tensor = self.network(*(part.cpu() for part in latents))
+        return x.to(latents[0].device)
 
 
 def adapt(network: nn.Module, described: Description, source: str, runner: str) -> ForeignGenerator:

@@ -24,7 +24,7 @@ from torch import nn
 from ssavl.errors import UserError, first_line
 from ssavl.generators import dcgan, onnx, own
 from ssavl.generators.description import Description, read_description
-from ssavl.generators.foreign import adapt
+from ssavl.generators.foreign import Pinned, adapt
 from ssavl.generators.own import Loaded
 from ssavl.generators.source import GeneratorSource, Source, WeightsFile
 from ssavl.networks.generator import GeneratorNetwork
@@ -103,7 +103,7 @@ def _executable(path: Path, kind: str, source: Source) -> nn.Module:
         )
     try:
         if kind == "export":
-            return torch.export.load(path).module()
+            return Pinned(torch.export.load(path).module())
         return torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
         raise UserError(f"{path} cannot be loaded as {what} ({first_line(error)})") from None

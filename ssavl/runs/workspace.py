@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ssavl.engine.device import Compute, choose
+from ssavl.engine.device import Compute, choose, set_exactness
 from ssavl.storage.files import locked, scratch_folder, sha256, write_json
 from ssavl.version import __version__
 
@@ -34,7 +34,12 @@ class Options:
     checkpoint_seconds: float = 60.0
 
     def compute(self) -> Compute:
-        """The device and precision. Raises ``UserError`` when this machine has them not."""
+        """The device and precision, for the whole of this process.
+
+        Raises:
+            UserError: this machine has them not.
+        """
+        set_exactness(tf32=False, deterministic=True)  # the process is a command's own
         return choose(self.device, self.precision)
 
 
