@@ -74,7 +74,7 @@ def test_encode_writes_a_row_per_image_in_every_format(data: Path, name: str) ->
     count = len(np.load(IMAGES)) + 6
     assert json.loads(result.stdout)["images"] == count
     model = ssavl.load("data/encoders")
-    z = model.latent_space.split(model.encode(np.load(IMAGES)))
+    z = model.latent_space.split(model.encode(np.load(IMAGES)).cpu())
     if name == "z.npz":
         table = np.load(name)
         assert np.allclose(
