@@ -40,7 +40,8 @@ def test_three_lines_of_python(data: Path) -> None:
     assert z.shape == (12, model.latent_space.dim)
     assert x.shape == (12, *model.image_shape)
     assert torch.equal(x, model.reconstruct(digits()))
-    assert torch.equal(model.encode(digits().float() / 255), z)
+    floats = digits().to(z.device).float() / 255
+    assert torch.equal(model.encode(floats), z)
 
 
 def test_the_package_is_imported_without_torch() -> None:
