@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 STAGES = ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"]
 # of stages that are not the file of their name in ssavl/stages
-MODULES = {"train-gan": "ssavl.stages.train", "evaluate": "ssavl.evaluate.models"}
+MODULES = {"evaluate": "ssavl.evaluate.models"}
 
 
 def executed(output: str) -> list[str]:

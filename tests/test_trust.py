@@ -342,7 +342,7 @@ def test_what_a_person_types_still_runs(
     assert (tmp_path / "owned").exists()
     assert load_generator(GeneratorSource("canary_module:generator")).image_shape == (1, 28, 28)
     monkeypatch.undo()
-    os.chdir(place)
+    monkeypatch.chdir(place)
     for kind in ("model.ts", "model.pt2"):
         result = invoke(*arguments, "--gan", kind, "--trust")
         assert result.exit_code == 0, result.output

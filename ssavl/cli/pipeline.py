@@ -91,7 +91,7 @@ def train_gan(shared: Common, data: Path, out: Path) -> None:
     settings = {**sizes, **params.train_gan.model_dump(mode="json")}
     if shared.stops_here("train-gan", settings, {"data": data, "out": out}):
         return
-    from ssavl.stages.train import train_gan as stage
+    from ssavl.stages.train_gan import train_gan as stage
 
     result = stage(params, data, out, shared.options())
     size = f"{result['parameters']:,} parameters, {result['iterations']} iterations"

@@ -68,3 +68,25 @@ def gan_curves(log: Table) -> Figure:
     if right.lines:
         right.legend(fontsize=7)
     return figure
+
+
+def training_curves(log: Table) -> Figure:
+    """What each phase of a training minimised, and its terms, against the iteration: a panel per
+    phase.
+    """
+    phases: dict[str, dict[str, list[float]]] = {}
+    for column, values in log.items():
+        phase, _, term = column.partition("/")
+        if term and phase not in IMAGES:
+            phases.setdefault(phase, {})[term] = values
+    figure = Figure(figsize=(9, 3.4 * len(phases)), dpi=120, layout="constrained")
+    panels = figure.subplots(len(phases), 1, squeeze=False).flatten()
+    for axes, (phase, terms) in zip(panels, phases.items(), strict=True):
+        for term, values in terms.items():
+            axes.plot(log["step"], values, label=term)
+        axes.set_title(phase, fontsize=9)
+        axes.set_xlabel("iteration", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    return figure

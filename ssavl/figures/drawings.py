@@ -13,7 +13,7 @@ from ssavl.engine.log import read_log
 from ssavl.errors import UserError
 from ssavl.figures.animation import FRAMES_PER_SECOND
 from ssavl.figures.calibration import calibration_plot
-from ssavl.figures.curves import fit_curves, gan_curves
+from ssavl.figures.curves import fit_curves, gan_curves, training_curves
 from ssavl.figures.grid import image_grid
 from ssavl.figures.scene import Scene
 from ssavl.generators import Generator
@@ -128,19 +128,19 @@ def interpolation(scene: Scene) -> Iterator[Drawing]:
 
 
 def curves(scene: Scene) -> Iterator[Drawing]:
-    """Surrogates and reconstruction error against the iteration (Figs. 9c, 18);
-    the GAN's own curves beside.
+    """Surrogates and reconstruction error of fits against the iteration (Figs. 9c, 18); beside
+    them the generator's own curves: a GAN's, or of any other training its phases.
     """
-    if scene.models:
-        yield "curves-fit", fit_curves({name: read_log(scene.logs[name]) for name in scene.models})
+    logs = {name: read_log(scene.logs[name]) for name in scene.models}
+    fits = {name: log for name, log in logs.items() if "heldout/mse" in log}
+    if fits:
+        yield "curves-fit", fit_curves(fits)
     if scene.logs["gan"].is_file():
         log = read_log(scene.logs["gan"])
-        if "critic/wasserstein" not in log:
-            raise UserError(
-                f"curves: {scene.logs['gan']} is no log of train-gan: "
-                "keep each stage's folder to itself"
-            )
-        yield "curves-gan", gan_curves(log)
+        if "critic/wasserstein" in log:
+            yield "curves-gan", gan_curves(log)
+        else:
+            yield "curves-training", training_curves(log)
     elif not scene.models:
         raise UserError(f"curves: {scene.logs['gan']} does not exist, and no encoders were given")
 
