@@ -82,4 +82,5 @@ def fit(
         subject = Subject(found, likelihood or Likelihood(), beta, rng)
         method, model = dreaming(subject, params, {})
         play(method, compute, rng, progress)
-        return Model(Held("ssavl", found, model), compute, number)
+        held = Held("ss-avl", found, model.eval().requires_grad_(False))
+        return Model(held, compute, number)

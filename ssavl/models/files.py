@@ -193,7 +193,7 @@ def _read(content: Mapping[str, Any]) -> Saved:
     inference = _inference(parts["encoders"]) if "encoders" in parts else None
     left = tuple(rebuild_as(Encoder, one) for one in training_encoders_of(parts))
     if content["kind"] != MODEL:  # FORMAT 1 did not say what had trained it
-        return Saved("ssavl", {}, generator, inference, None, left)
+        return Saved("ss-avl", {}, generator, inference, None, left)
     clusterer = _clusterer(parts["clusterer"]) if "clusterer" in parts else None
     check_name(content["method"])
     require_space(content, _space(generator, inference))
