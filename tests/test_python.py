@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,9 @@ def state() -> tuple[Any, ...]:
         torch.get_num_threads(),
         torch.is_grad_enabled(),
         torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.is_inference_mode_enabled(),
+        torch.is_autocast_enabled("cpu"),
         np.random.get_state()[1].tolist(),  # type: ignore[index]
     )
 
@@ -145,6 +150,75 @@ def test_nothing_of_the_caller_moves(
     assert all(parameter.requires_grad for parameter in generator.parameters())
     pairs = zip(weights, generator.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+CONTEXTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "inference": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_the_callers_context_changes_no_result(
+    model: ssavl.Model, context: str, tmp_path: Path
+) -> None:
+    generator, images, latents = network(), torch.rand(2, 1, 28, 28), torch.rand(2, 6)
+    model.save(tmp_path / "e")
+    settings: dict[str, Any] = {**QUICK, "objective": "elbo"}
+
+    def results() -> list[Tensor]:
+        loaded = ssavl.load(tmp_path / "e", gan=generator)
+        fitted, trained = (
+            ssavl.fit(generator, 6, **settings),
+            ssavl.train("vae", images, **TRAINING),
+        )
+        inverted = model.invert(images, steps=2).latents
+        encoded = [own.encode(images) for own in (loaded, fitted, trained)]
+        return [*encoded, loaded.decode(latents), inverted]
+
+    expected = results()
+    with CONTEXTS[context]():
+        before, found, after = state()[1:-1], results(), state()[1:-1]
+    assert after == before
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
+        assert not a.is_inference()
+
+
+def test_images_of_inference_mode_or_of_a_graph_can_be_inverted(model: ssavl.Model) -> None:
+    with torch.inference_mode():
+        images = torch.rand(2, 1, 28, 28)
+    leaf = images.clone().requires_grad_()
+    found = [model.invert(x, steps=2).latents for x in (images, leaf)]
+    assert torch.equal(*found)
+    assert leaf.grad is None
+
+
+def test_threads_take_turns(model: ssavl.Model) -> None:
+    images, generator = torch.rand(2, 1, 28, 28), network()
+    settings = {**QUICK, "iterations": 10}
+    expected = ssavl.fit(generator, 6, **settings).encode(images)
+    found: list[Tensor] = []
+
+    def work() -> None:
+        for _ in range(2):
+            found.append(ssavl.fit(generator, 6, **settings).encode(images))
+            model.sample(2)
+
+    torch.set_default_dtype(torch.float64)
+    try:
+        before = state()
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert state() == before
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert len(found) == 6
+    assert all(torch.equal(own, expected) for own in found)
 
 
 def test_the_seed_alone_decides() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
+from threading import RLock
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
@@ -24,24 +25,39 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+# torch's global generators and its default dtype are one for all threads: who sets them must be
+# alone, else one gives back what another has set
+_ALONE = RLock()
+
+
 @contextmanager
 def isolated(device: torch.device, seed: int | None = None) -> Iterator[None]:
     """Run a block with torch's global state as ours, and give the caller's back.
 
-    Random states, the number of threads, the default dtype and the gradient mode: a library that
-    someone imports has no business in any of them. Inside, the dtype is float32 and gradients are
-    on.
+    Random states, the number of threads, the default dtype and device, autocast, the gradient and
+    the inference mode: a library that someone imports has no business in any of them. Inside, the
+    dtype is float32, the default device is the CPU, gradients are on and autocast is off. Threads
+    take turns.
 
     Args:
         device: whose global generator is kept, beside the CPU's.
         seed: of torch's global generators inside; ``None`` leaves them where they stand.
     """
-    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
-    with torch.random.fork_rng(cuda_devices(device)), torch.enable_grad(), exact():
+    with _ALONE, ExitStack() as entered:
+        threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+        entered.enter_context(torch.random.fork_rng(cuda_devices(device)))
+        entered.enter_context(torch.inference_mode(False))
+        entered.enter_context(torch.enable_grad())
+        entered.enter_context(exact())
+        for kind in {"cpu", device.type}:
+            if torch.is_autocast_enabled(kind):
+                entered.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            entered.enter_context(torch.device("cpu"))
         torch.set_default_dtype(torch.float32)
-        if seed is not None:
-            torch.manual_seed(seed)
         try:
+            if seed is not None:
+                torch.manual_seed(seed)
             yield
         finally:
             torch.set_default_dtype(dtype)

@@ -37,7 +37,7 @@ def as_batch(images: Pictures, image_shape: tuple[int, int, int]) -> Tensor:
         images = _joined(images, image_shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an array that is read-only: nobody writes
-        x = torch.as_tensor(images)
+        x = torch.as_tensor(images).detach()
     if x.ndim == 3 and image_shape[0] == 1:
         x = x[:, None]
     channels, height, width = image_shape
@@ -109,4 +109,5 @@ def as_floats(images: Tensor) -> Tensor:
         low, high = torch.aminmax(images)
         if not (low >= 0 and high <= 1):  # so, and not low < 0 or high > 1: NaN fails too
             raise UserError("images leave [0, 1]: divide by 255, or give uint8")
-    return images.float()
+    # what the caller made in inference mode has no place in our gradients: its copy has
+    return images.clone().float() if images.is_inference() else images.float()
