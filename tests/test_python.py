@@ -19,6 +19,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 import ssavl
+from ssavl.images.batch import as_batch, shape_of
+from ssavl.images.file import decode
 from ssavl.latents.space import Factorised
 from tests.processes import ROOT
 
@@ -243,6 +245,10 @@ FORMS: dict[str, Callable[[Tensor], Any]] = {
     "channels last": lambda x: x.movedim(1, -1).numpy(),
     "grey": lambda x: x[:, 0],
     "list of tensors": list,
+    "mirrored array": lambda x: x.flip(-1).numpy()[..., ::-1],
+    "big-endian array": lambda x: x.numpy().astype(">f4"),
+    "read-only array": lambda x: np.frombuffer(x.numpy().tobytes(), np.float32).reshape(x.shape),
+    "strided": lambda x: x.repeat_interleave(2, -1)[..., ::2],
     "pictures": lambda x: [Image.fromarray((one[0] * 255).round().byte().numpy()) for one in x],
 }
 TAKERS = ["posterior", "encode", "reconstruct", "invert", "score", "interpolate", "show"]
@@ -265,6 +271,24 @@ def test_images_are_taken_as_people_hold_them(model: ssavl.Model, name: str, for
     take(model, name, FORMS[form](x))
     if name == "encode":
         assert torch.allclose(model.encode(FORMS[form](x)), model.encode(x), atol=1e-5)
+
+
+def test_one_image_is_a_batch_of_one() -> None:
+    x = torch.rand(1, 28, 28)
+    for image in (x, x[0], x.movedim(0, -1), x.numpy()):
+        assert torch.equal(as_batch(image, (1, 28, 28)), x[None])
+    colour = torch.rand(3, 28, 28)
+    for image in (colour, colour.movedim(0, -1).numpy()):
+        assert torch.equal(as_batch(image, (3, 28, 28)), colour[None])
+
+
+def test_sixteen_bits_are_sixteen_bits(tmp_path: Path) -> None:
+    eight = np.arange(784, dtype=np.uint16).reshape(28, 28) % 256
+    deep = Image.fromarray(eight * 257)
+    deep.save(tmp_path / "deep.png")
+    for found in (as_batch(deep, (1, 28, 28))[0], decode(tmp_path / "deep.png", 28, 1)):
+        assert np.array_equal(found[0], eight)
+    assert shape_of([deep]) == (1, 28, 28)
 
 
 @pytest.mark.parametrize("name", TAKERS[:-1])
@@ -290,11 +314,43 @@ def test_no_image_gives_no_result(model: ssavl.Model, name: str, none: Any) -> N
         (torch.full((2, 1, 28, 28), torch.nan), "leave [0, 1]"),
         (torch.zeros(2, 1, 28, 28, dtype=torch.int64), "floats in [0, 1], or uint8"),
         (["a.png"], "hold a str"),
+        ("a.png", "are a str"),
+        (None, "are a NoneType"),
+        (np.array(["a"]), "<U1"),
+        (torch.rand(2, 1, 28, 28) > 0.5, "floats in [0, 1], or uint8"),
+        ([torch.rand(1, 28, 28), torch.rand(1, 30, 30)], "give one of each"),
+        (torch.rand(2, 1, 28, 28).to_sparse(), "give dense ones"),
+        (torch.rand(2, 1, 28, 28, device="meta"), "meta tensors"),
+        (Image.fromarray(np.zeros((28, 28), np.float32)), "no known range"),
     ],
 )
 def test_what_is_no_image_is_refused(model: ssavl.Model, images: Any, message: str) -> None:
+    for take_them in (model.encode, lambda x: ssavl.train("vae", x, **TRAINING)):
+        if message == "is needed" and take_them is not model.encode:
+            continue  # a method takes any size that its networks make
+        with pytest.raises(ssavl.UserError, match=re.escape(message)) as caught:
+            take_them(images)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "b"], "whole numbers"),
+        ([0.5, 1.5], "whole numbers"),
+        ([1], "(2,) are needed"),
+        ([[0], [0, 1]], "several lengths"),
+    ],
+)
+def test_what_are_no_labels_is_refused(labels: Any, message: str) -> None:
     with pytest.raises(ssavl.UserError, match=re.escape(message)):
-        model.encode(images)
+        ssavl.train("vae", torch.rand(2, 1, 28, 28), labels=labels, **TRAINING)
+
+
+@pytest.mark.parametrize("none", [torch.zeros(0, 1, 28, 28), [], np.zeros((0, 28, 28))])
+def test_no_image_is_nothing_to_learn_from(none: Any) -> None:
+    with pytest.raises(ssavl.UserError, match="no image to learn from"):
+        ssavl.train("vae", none, **TRAINING)
 
 
 @pytest.mark.parametrize(

@@ -97,9 +97,17 @@ def in_memory(images: Pictures, labels: Any, rng: torch.Generator) -> Draws:
     x = as_batch(images, shape_of(images))
     classes = None
     if labels is not None:
-        classes = torch.as_tensor(labels, dtype=torch.int64).to(rng.device)
-        if classes.shape != (len(x),):
-            raise UserError(f"labels are {tuple(classes.shape)}; ({len(x)},) are needed")
+        try:
+            found = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
+        except ValueError:
+            raise UserError(
+                "labels are of several lengths: give one whole number per image"
+            ) from None
+        if found.dtype.kind not in "biu" or found.shape != (len(x),):
+            raise UserError(
+                f"labels are {found.dtype} {found.shape}; whole numbers ({len(x)},) are needed"
+            )
+        classes = torch.from_numpy(found.astype(np.int64)).to(rng.device)
     as_floats(x)  # what cannot be trained on is refused before it begins
     return Draws(shape_of(images), len(x), partial(_take, x), partial(_batches, x), rng, classes)
 

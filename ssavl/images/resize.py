@@ -11,7 +11,16 @@ from ssavl.images.array import Images
 def fit(image: Image.Image, size: int, channels: int) -> Images:
     """A PIL image as uint8 ``(channels, size, size)``:
     the largest centred square, resampled (Lanczos).
+
+    Raises:
+        ValueError: pixels whose range nothing says.
     """
+    if image.mode.startswith("I;16"):  # Pillow would cut them at 255
+        image = Image.fromarray(
+            (np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8)
+        )
+    elif image.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {image.mode} have no known range: give 8 or 16 bits")
     image = image.convert("L" if channels == 1 else "RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
