@@ -55,8 +55,7 @@ def fit(
         latent_shape: one sample as the network takes it; by default ``(D,)``, then ``(D, 1, 1)``.
         separate: whether the blocks are separate arguments.
         objective: ``latent-nll`` (needs no gradient of the generator), ``elbo`` (Eqs. 25-27), both.
-        encoders: which to fit.
-        iterations: how many.
+        encoders, iterations: which to fit, and for how long.
         likelihood, beta: of ``elbo``; the paper's and 1 by default.
         seed: of everything random; or a generator, which it is drawn from.
         device, precision: the best that this machine has, by default.
@@ -75,8 +74,7 @@ def fit(
     compute, number = choose(device, precision), seeded(seed)
     with isolated(compute.device, number):
         found = compute.place(as_generator(generator, described))
-        gradient = params.objective != "latent-nll"
-        require(inspect(found, number), "the generator", gradient=gradient)
+        require(inspect(found, number), "the generator", gradient=objective != "latent-nll")
         torch.manual_seed(number)
         rng = compute.generator(number)
         subject = Subject(found, likelihood or Likelihood(), beta, rng)
