@@ -1,9 +1,4 @@
-"""A generator and what belongs to it as one object, for Python.
-
->>> model = ssavl.load("data/encoders")     # doctest: +SKIP
->>> z = model.encode(images)                # doctest: +SKIP
->>> x = model.decode(z)                     # doctest: +SKIP
-"""
+"""A generator and what belongs to it as one object, for Python."""
 
 from __future__ import annotations
 
@@ -27,11 +22,13 @@ from ssavl.latents.space import LatentSpace
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import squared_error
 from ssavl.models.bundle import Bundle
+from ssavl.models.given import as_ends, as_latents
 from ssavl.models.held import Held
 from ssavl.models.inference import InferenceModel
 from ssavl.models.protocol import Observed
 from ssavl.networks.generator import GeneratorNetwork
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.objectives.likelihood import Likelihood, observation
+from ssavl.params.arguments import instance, place, whole
 
 BATCH = 250  # images on the device at a time
 PAPER = Likelihood()
@@ -107,11 +104,15 @@ class Model:
     @apart
     @torch.no_grad()
     def decode(self, latents: Latents) -> Tensor:
-        """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``."""
-        parts = torch.as_tensor(latents, dtype=torch.float32).split(BATCH)
-        device = self.compute.device
+        """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``.
+
+        Raises:
+            UserError: latents of another shape, or not finite.
+        """
+        parts = as_latents(latents, self.generator.latent_space).split(BATCH)
         with self.compute.autocast():
-            return torch.cat([self.generator(part.to(device)).float() for part in parts])
+            made = [self.generator(part.to(self.compute.device)).float() for part in parts]
+        return torch.cat(made)
 
     def reconstruct(self, images: Pictures) -> Tensor:
         """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
@@ -123,10 +124,7 @@ class Model:
 
     @apart
     def invert(
-        self,
-        images: Pictures,
-        steps: int = 100,
-        refinement: Refinement | None = None,
+        self, images: Pictures, steps: int = 100, refinement: Refinement | None = None
     ) -> Refined:
         """Encode, then refine each image's latents by gradient descent; in its objective never
         worse than the encoding.
@@ -138,7 +136,8 @@ class Model:
         Raises:
             UserError: as :meth:`posterior`; a generator that passes no gradient.
         """
-        settings = refinement or Refinement(steps)
+        settings = Refinement(steps) if refinement is None else refinement
+        instance("refinement", settings, Refinement, "an ssavl.Refinement")
         parts = []
         for x in self._batches(images):
             posterior = self._infer(x)
@@ -162,7 +161,8 @@ class Model:
             likelihood: the observation model.
         """
         rows: dict[str, list[Tensor]] = {}
-        density = Observed(self.generator, likelihood)
+        samples = whole("samples", samples, 1)
+        density = Observed(self.generator, observation(likelihood))
         for batch in self._batches(images):
             # torch.distributions has no divergences of nothing: a black image stands in for it.
             x = batch if len(batch) else batch.new_zeros(1, *self.image_shape)
@@ -178,7 +178,7 @@ class Model:
     @torch.no_grad()
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
         """Draws of the generator: latents ``(n, D)`` and their images ``(n, C, H, W)``."""
-        latents = self.generator.draw(n, self._rng)
+        latents = self.generator.draw(whole("n", n), self._rng)
         return latents, self.decode(latents)
 
     def interpolate(self, a: Pictures, b: Pictures, steps: int = 10) -> Tensor:
@@ -192,9 +192,9 @@ class Model:
     @apart
     def walk(self, a: Latents, b: Latents, steps: int = 10) -> Tensor:
         """The images between latents ``a`` and ``b``, ``(N, D)`` each: ``(N, steps, C, H, W)``."""
-        first, last = (torch.as_tensor(end, dtype=torch.float32) for end in (a, b))
-        path = walks.interpolate(first, last, self.latent_space, steps)
-        return self.decode(path.flatten(0, 1)).unflatten(0, (len(a), steps))
+        steps = whole("steps", steps, 1)
+        path = walks.interpolate(*as_ends(a, b, self.latent_space), self.latent_space, steps)
+        return self.decode(path.flatten(0, 1)).unflatten(0, path.shape[:2])
 
     @apart
     def show(
@@ -218,8 +218,8 @@ class Model:
         """
         from ssavl.figures.drawings import show
 
-        shape, encoders = self.image_shape, self.bundle.encoders
-        x = self._tensor(as_batch(images, shape)) if images is not None else None
+        columns, encoders = whole("columns", columns, 1), self.bundle.encoders
+        x = None if images is None else self._tensor(as_batch(images, self.image_shape))
         models = {} if encoders is None else {encoders.name: encoders}
         return show(figure, self.generator, models, x, columns, block, self.compute)
 
@@ -229,7 +229,7 @@ class Model:
 
         A generator of somebody else is not written: ``load`` is given it again, as ``gan``.
         """
-        return self.bundle.save(Path(folder))
+        return self.bundle.save(place("folder", folder))
 
     def complete(self, posterior: Posterior) -> Tensor:
         """The likeliest latents ``(N, D)`` of a posterior; what is not inferred comes from the

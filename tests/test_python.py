@@ -359,7 +359,7 @@ def test_no_image_is_nothing_to_learn_from(none: Any) -> None:
         ({"latent_dim": 5}, "set --latent-dim"),
         ({"latent_dim": 6, "itterations": 5}, "did you mean 'iterations'"),
         ({"latent_dim": 6, "latents": [ssavl.Block("z", "noise", "normal", 6)]}, "not both"),
-        ({"latent_dim": 0}, "too few"),
+        ({"latent_dim": 0}, "1 or more"),
         ({"latent_dim": 6, "learning_rate": -1}, "greater than 0"),
     ],
 )

@@ -94,8 +94,9 @@ def choose(device: str | None = None, precision: str | None = None) -> Compute:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         chosen = torch.device(device)
+        torch.Generator(chosen)  # which a device without numbers, meta say, has not
         torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
         raise UserError(
             f"device '{device}' cannot be used here ({first_line(error, 100)}): try auto or cpu"
         ) from None

@@ -117,8 +117,9 @@ class Run:
                     self.iterate()
                 except NotFiniteError as error:
                     self.save()
-                    message = f"{playing.where}: {error}; the state before it is in {self.scratch}"
-                    raise UserError(message) from None
+                    lasts = self.checkpoint_seconds < float("inf")
+                    kept = f"; the state before it is in {self.scratch}" if lasts else ""
+                    raise UserError(f"{playing.where}: {error}{kept}") from None
                 progress.advance()
                 if playing.row_due:
                     progress.show(self._write_row())

@@ -38,6 +38,8 @@ def stop_request() -> Iterator[StopRequest]:
         restore()
 
     for signum in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(signum) is None:  # not Python's: it could not be given back
+            continue
         previous[signum] = signal.signal(signum, record)
     try:
         yield request

@@ -17,7 +17,8 @@ from ssavl.latents.priors import Block, Prior
 from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
 from ssavl.models.held import Held
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.objectives.likelihood import Likelihood, observation
+from ssavl.params.arguments import weight
 from ssavl.params.shared import Objective
 from ssavl.params.stages import FitEncodersParams
 from ssavl.runs.fitting import Subject, dreaming
@@ -71,13 +72,14 @@ def fit(
         {**settings, "objective": objective, "encoders": encoders, "iterations": iterations},
     )
     described = describe(latent_dim, prior, latents, output_range, latent_shape, separate)
+    model_of_pixels, beta = observation(likelihood), weight("beta", beta)
     compute, number = choose(device, precision), seeded(seed)
     with isolated(compute.device, number):
         found = compute.place(as_generator(generator, described))
         require(inspect(found, number), "the generator", gradient=objective != "latent-nll")
         torch.manual_seed(number)
         rng = compute.generator(number)
-        subject = Subject(found, likelihood or Likelihood(), beta, rng)
+        subject = Subject(found, model_of_pixels, beta, rng)
         method, model = dreaming(subject, params, {})
         play(method, compute, rng, progress)
         held = Held("ss-avl", found, model.eval().requires_grad_(False))

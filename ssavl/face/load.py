@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from ssavl.engine.device import choose
 from ssavl.engine.isolation import isolated
+from ssavl.face.run import seeded
 from ssavl.generators.memory import AnyGan
 from ssavl.model import Model
 from ssavl.models.bundle import Bundle
+from ssavl.params.arguments import place
 
 
 def load(
@@ -17,7 +21,7 @@ def load(
     *,
     device: str | None = None,
     precision: str | None = None,
-    seed: int = 0,
+    seed: int | torch.Generator = 0,
 ) -> Model:
     """Encoders, and the generator that they were fitted to.
 
@@ -28,12 +32,14 @@ def load(
             same file, else the one that the encoders name, where loading it runs no code.
         device, precision: as ``--device`` and ``--precision``; ``None`` is the best that this
             machine has.
-        seed: of what comes from the prior or from the posterior.
+        seed: of what comes from the prior or from the posterior; or a generator, which it is drawn
+            from.
 
     Raises:
         UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is
             another one.
     """
-    compute = choose(device, precision)
+    path = place("encoders", encoders)
+    compute, number = choose(device, precision), seeded(seed)
     with isolated(compute.device):
-        return Model(Bundle(Path(encoders), gan), compute, seed)
+        return Model(Bundle(path, gan), compute, number)

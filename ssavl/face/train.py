@@ -21,7 +21,8 @@ from ssavl.methods.method import Common
 from ssavl.methods.registry import make, own_params
 from ssavl.model import Model
 from ssavl.models.held import Held
-from ssavl.objectives.likelihood import Likelihood
+from ssavl.objectives.likelihood import Likelihood, observation
+from ssavl.params.arguments import weight
 from ssavl.params.shared import LatentsParams, NetworksParams
 from ssavl.params.stages import TrainParams
 from ssavl.runs.leaving import collect
@@ -64,17 +65,17 @@ def train(
         KeyboardInterrupt: Ctrl-C.
     """
     optimisation = checked(TrainParams, {**settings, "method": method})
-    parameters = own_params(method, own or {})
+    parameters = own_params(method, {} if own is None else own)
     compute, number = choose(device, precision), seeded(seed)
     with isolated(compute.device, number):
         rng = compute.generator(number)
         data = in_memory(images, labels, rng)
         common = Common(
             optimisation,
-            checked(LatentsParams, latents or {}),
-            checked(NetworksParams, networks or {}),
-            likelihood or Likelihood(),
-            beta,
+            checked(LatentsParams, {} if latents is None else latents, "latents"),
+            checked(NetworksParams, {} if networks is None else networks, "networks"),
+            observation(likelihood),
+            weight("beta", beta),
             number,
             rng,
         )

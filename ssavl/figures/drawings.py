@@ -92,6 +92,8 @@ def reconstructions(scene: Scene) -> Iterator[Drawing]:
     rows: list[Tensor] = []
     labels: list[str] = []
     columns = min(scene.columns, len(x))
+    if not columns:
+        raise UserError(f"reconstructions: there is none of the {source}")
     for part in x[: len(x) // columns * columns].split(columns):
         rows.append(part)
         labels.append("image")

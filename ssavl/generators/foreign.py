@@ -106,15 +106,15 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         try:
             with torch.no_grad():
                 x = _call(network, space, latents, shape, described.separate)
-        except (RuntimeError, TypeError, ValueError, AssertionError, IndexError) as error:
+        except Exception as error:  # whatever a stranger's network raises
             if not failure:  # the first shape is the likeliest: report its
                 failure = first_line(error)
             continue
-        if not isinstance(x, Tensor) or x.ndim != 4 or len(x) != PROBES or x.shape[1] not in (1, 3):
-            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        if not _images(x):
+            got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
             raise UserError(
                 f"{source} gives {got} for {PROBES} latents, not ({PROBES}, 1 or 3, height, width) "
-                "images: wrap it in a factory that returns them"
+                "images: wrap it in code that returns them alone"
             )
         output_range = described.output_range or _guess_range(x)
         image_shape = (x.shape[1], x.shape[2], x.shape[3])
@@ -127,12 +127,23 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
     )
 
 
+def _images(x: object) -> bool:
+    return (
+        isinstance(x, Tensor)
+        and not x.is_complex()
+        and x.ndim == 4
+        and len(x) == PROBES
+        and x.shape[1] in (1, 3)
+    )
+
+
 def _call(
     network: nn.Module, space: LatentSpace, latents: Tensor, shape: tuple[int, ...], separate: bool
 ) -> Tensor:
+    own = latents.clone()  # a network may write into its input, and encoders learn from these
     if separate:
-        return network(*space.split(latents).values())
-    return network(latents.reshape(len(latents), *shape))
+        return network(*space.split(own).values())
+    return network(own.reshape(len(own), *shape))
 
 
 def _guess_space(network: nn.Module, described: Description, source: str) -> LatentSpace:

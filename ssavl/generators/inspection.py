@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.storage.weights import weights_hash
 
@@ -40,8 +40,12 @@ def inspect(generator: GeneratorNetwork, seed: int = 0) -> list[Check]:
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
     latents = generator.draw(SAMPLES, torch.Generator(device).manual_seed(seed))
     before = weights_hash(generator)
-    with torch.no_grad():
-        x, again, part = generator(latents), generator(latents), generator(latents[: SAMPLES // 4])
+    try:
+        with torch.no_grad():
+            parts = (latents, latents, latents[: SAMPLES // 4])
+            x, again, part = (generator(z) for z in parts)
+    except Exception as error:  # whatever a stranger's network raises
+        return [Check("any number of latents", False, first_line(error), "make it take any batch")]
     finite = Check(
         "finite",
         bool(torch.isfinite(x).all()),

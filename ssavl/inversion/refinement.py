@@ -8,8 +8,7 @@ sets the scale, which nothing else can give: steps are taken in units of its dev
 dimensions which the image tells move little and the others freely.
 A category has no gradient. It stays as the start has it, or (``relax``) is a point of the simplex
 for the first half of the steps (softmax of free logits), then its likeliest value, so that the
-result is always a point of the latent space. The best such point so far is kept, the start among
-them.
+result is always a point of the latent space. The best so far is kept, the start among them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -27,6 +26,7 @@ from ssavl.generators.protocol import Generator
 from ssavl.inversion.lbfgs import minimise
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import Factorised, LatentSpace
+from ssavl.params.arguments import choice, weight, whole
 
 Optimiser = Literal["adam", "lbfgs"]
 
@@ -39,12 +39,14 @@ class Refinement:
     """How to optimise.
 
     Attributes:
-        steps: of Adam, or evaluations of L-BFGS: in either case passes through the generator, forth
-            and back.
+        steps: of Adam, or evaluations of L-BFGS: either is a pass forth and back.
         optimiser: ``lbfgs`` with curvature and line search of each image's own, or ``adam``.
         learning_rate: of Adam, falling to 0 along a cosine; L-BFGS finds its own steps.
         prior_weight: lambda, in units of squared pixel error.
         relax: whether categories may change: for a start that does not know them.
+
+    Raises:
+        UserError: a value that is none.
     """
 
     steps: int
@@ -52,6 +54,12 @@ class Refinement:
     learning_rate: float = 0.1
     prior_weight: float = 0.001
     relax: bool = False
+
+    def __post_init__(self) -> None:
+        whole("steps", self.steps)
+        choice("optimiser", self.optimiser, get_args(Optimiser))
+        weight("learning_rate", self.learning_rate)
+        weight("prior_weight", self.prior_weight)
 
 
 @dataclass(frozen=True)
@@ -62,8 +70,7 @@ class Refined:
         latents: ``(B, D)``, the best seen.
         start_errors, errors: squared error of start and end, summed over channels and pixels,
             ``(B,)``.
-        passes: through the generator per image, with their gradients; each counts as forth and
-            back.
+        passes: forth and back through the generator, per image.
     """
 
     latents: Tensor

@@ -94,13 +94,20 @@ def save_model(path: Path, saved: Saved) -> None:
 
 
 def write(folder: Path, saved: Saved, origin: Origin | None) -> Path:
-    """Write a model into a folder, its encoders with an origin; the file."""
+    """Write a model into a folder, its encoders with an origin; the file.
+
+    Raises:
+        UserError: a folder that cannot be written.
+    """
     path = folder / ("encoders.pt" if saved.generator is None else "model.pt")
     if saved.inference is not None and origin is not None:
         own = saved.inference
         named = InferenceModel(own, own.name, own.image_noise, origin)
         saved = replace(saved, inference=named)
-    save_model(path, saved)
+    try:
+        save_model(path, saved)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error})") from None
     return path
 
 

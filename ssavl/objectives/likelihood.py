@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
+from ssavl.errors import UserError
+from ssavl.params.arguments import choice, instance, weight
 from ssavl.params.shared import LikelihoodParams
 
 LikelihoodName = Literal["paper", "gaussian", "bernoulli"]
@@ -31,10 +33,19 @@ class Likelihood:
     Attributes:
         name: ``paper``, ``gaussian`` or ``bernoulli``.
         sigma: standard deviation of a pixel in units of [0, 1]; for ``gaussian`` only.
+
+    Raises:
+        UserError: no such name, or no such deviation.
     """
 
     name: LikelihoodName = "paper"
     sigma: float = 0.1
+
+    def __post_init__(self) -> None:
+        choice("likelihood", self.name, get_args(LikelihoodName))
+        weight("sigma", self.sigma)
+        if not self.sigma:
+            raise UserError("sigma = 0: a deviation is greater than 0")
 
     @classmethod
     def of(cls, params: LikelihoodParams) -> Likelihood:
@@ -88,3 +99,13 @@ def bits_per_dimension(log_likelihood: Tensor, pixels: int) -> Tensor:
         pixels: channels times height times width.
     """
     return -(log_likelihood / pixels - math.log(256)) / math.log(2)
+
+
+def observation(likelihood: Any) -> Likelihood:
+    """The likelihood that somebody passes; the paper's for ``None``.
+
+    Raises:
+        UserError: something else.
+    """
+    given = Likelihood() if likelihood is None else likelihood
+    return instance("likelihood", given, Likelihood, 'ssavl.Likelihood("gaussian", 0.1), say')

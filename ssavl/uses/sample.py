@@ -16,6 +16,7 @@ from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.generators import Generator
 from ssavl.images.writer import open_images
+from ssavl.models.given import as_latents
 from ssavl.storage.tables import open_table
 
 
@@ -54,14 +55,7 @@ def decode(
         array = loaded["latents"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{latents} holds no array of latents ({str(error)[:100]})") from None
-    if array.ndim != 2 or array.shape[1] != space.dim:
-        raise UserError(
-            f"{latents} holds {array.shape}; (N, {space.dim}) latents of {space!r} are needed"
-        )
-    batches = (
-        torch.from_numpy(array[i : i + batch_size]).float()
-        for i in range(0, len(array), batch_size)
-    )
+    batches = as_latents(array, space, str(latents)).split(batch_size)
     return _write(generator, batches, out, None, compute)
 
 
