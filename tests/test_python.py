@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -359,7 +361,15 @@ def test_no_image_is_nothing_to_learn_from(none: Any) -> None:
         ({"latent_dim": 5}, "set --latent-dim"),
         ({"latent_dim": 6, "itterations": 5}, "did you mean 'iterations'"),
         ({"latent_dim": 6, "latents": [ssavl.Block("z", "noise", "normal", 6)]}, "not both"),
-        ({"latent_dim": 0}, "1 or more"),
+        ({"latent_dim": 0}, "latent_dim = 0"),
+        ({"latent_dim": "6"}, "latent_dim = '6'"),
+        ({"latent_dim": 6, "output_range": (1, 0)}, "is empty"),
+        ({"latent_dim": 6, "latent_shape": 6}, "latent_shape = 6"),
+        ({"latents": {"noise": 6}}, "a list of ssavl.Block"),
+        ({"latent_dim": 6, "seed": 1.5}, "seed = 1.5"),
+        ({"latent_dim": 6, "beta": -1.0}, "beta = -1.0"),
+        ({"latent_dim": 6, "likelihood": "paper"}, "ssavl.Likelihood"),
+        ({"latent_dim": 6, "device": "meta"}, "cannot be used here"),
         ({"latent_dim": 6, "learning_rate": -1}, "greater than 0"),
     ],
 )
@@ -421,3 +431,152 @@ def test_the_code_of_the_guide_runs() -> None:
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), names)
     assert isinstance(names["figure"], Figure)
+
+
+class Failing(nn.Module):
+    """Whose copy, call or call with other than four latents fails, each in its own way."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.body, self.at = network(), at
+
+    def forward(self, z: Tensor) -> Tensor:
+        if self.at == "call" or (self.at == "batch" and len(z) != 4):
+            raise KeyError("no\nsuch thing")
+        return self.body(z).to(torch.complex64 if self.at == "dtype" else torch.float32)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
+        if self.at == "copy":
+            raise ValueError("no\ncopies")
+        return Failing(self.at)
+
+
+@pytest.mark.parametrize(
+    ("generator", "message"),
+    [
+        (Failing("copy"), "cannot be copied (no)"),
+        (Failing("call"), "refuses latents"),
+        (Failing("batch"), "any number of latents"),
+        (Failing("dtype"), "complex64"),
+        (network().to("meta"), "cannot be copied"),
+        (None, "a NoneType is no generator"),
+        (nn.Sequential, "the class Sequential is no generator"),
+        (network().state_dict(), "is no generator"),
+    ],
+)
+def test_what_is_no_generator_is_refused(generator: Any, message: str) -> None:
+    with pytest.raises(ssavl.UserError, match=re.escape(message)) as caught:
+        ssavl.fit(generator, 6, **QUICK)
+    assert "\n" not in str(caught.value)
+
+
+def cached() -> nn.Module:
+    made = network()
+    made.last = next(made.children())(torch.zeros(1, 6))
+    return made
+
+
+def weight_normed() -> nn.Module:
+    made = network()
+    nn.utils.weight_norm(next(made.children()))
+    return made
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "half": lambda: network().half(),
+    "double": lambda: network().double(),
+    "weight norm": weight_normed,
+    "a tensor of a graph": cached,
+    "script": lambda: torch.jit.script(network()),
+    "frozen": lambda: network().requires_grad_(False),
+    "of inference mode": lambda: torch.inference_mode()(network)(),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_networks_of_every_kind_get_encoders(kind: str) -> None:
+    made = ssavl.fit(NETWORKS[kind](), 6, **{**QUICK, "objective": "elbo"})
+    _, images = made.sample(2)
+    assert made.encode(images).shape == (2, 6)
+    assert made.invert(images, steps=1).latents.shape == (2, 6)
+
+
+def test_a_network_that_writes_into_its_input_changes_no_latents() -> None:
+    body = network().eval()
+    found = [
+        ssavl.fit(draw, 6, **QUICK).sample(3)
+        for draw in (lambda z: body(0.5 * z), lambda z: body(z.mul_(0.5)))
+    ]
+    for a, b in zip(*found, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda m: m.sample(-1), "n = -1"),
+        (lambda m: m.sample(1.5), "n = 1.5"),
+        (lambda m: m.invert(torch.rand(1, 1, 28, 28), steps=-1), "steps = -1"),
+        (lambda m: m.invert(torch.rand(1, 1, 28, 28), refinement=3), "an ssavl.Refinement"),
+        (lambda m: m.score(torch.rand(1, 1, 28, 28), samples=0), "samples = 0"),
+        (lambda m: m.score(torch.rand(1, 1, 28, 28), likelihood="paper"), "ssavl.Likelihood"),
+        (lambda m: m.decode(torch.zeros(2, 5)), "(N, 6) latents"),
+        (lambda m: m.decode(torch.full((2, 6), torch.nan)), "not finite"),
+        (lambda m: m.decode("a"), "real numbers"),
+        (lambda m: m.walk(torch.zeros(2, 6), torch.zeros(3, 6)), "2 starts and 3 ends"),
+        (lambda m: m.walk(torch.zeros(2, 6), torch.zeros(2, 6), steps=0), "steps = 0"),
+        (lambda m: m.show("samples", columns=0), "columns = 0"),
+        (lambda m: m.show("reconstructions", []), "none of the images"),
+        (lambda m: m.save(None), "folder = None"),
+        (lambda m: m.save("/proc/nowhere"), "cannot be written"),
+        (lambda _: ssavl.load(None), "encoders = None"),  # type: ignore[arg-type]
+        (lambda _: ssavl.load("nowhere", seed="a"), "seed = 'a'"),  # type: ignore[arg-type]
+        (lambda _: ssavl.Likelihood("gausian"), "is unknown"),  # type: ignore[arg-type]
+        (lambda m: ssavl.fit(m.generator, 5, **QUICK), "its latents are noise[6, normal]"),
+        (lambda _: ssavl.Refinement(3, "sgd"), "is unknown"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_argument_is_refused(
+    model: ssavl.Model, use: Callable[[ssavl.Model], Any], message: str
+) -> None:
+    with pytest.raises(ssavl.UserError, match=re.escape(message)) as caught:
+        use(model)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("latents", [np.zeros((2, 6))[::-1], [[0.0] * 6] * 2])
+def test_latents_are_taken_as_people_hold_them(model: ssavl.Model, latents: Any) -> None:
+    assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 6)))
+    assert torch.equal(model.decode(latents), model.decode(torch.zeros(2, 6, 1, 1)))
+
+
+class Rung(Exception):
+    pass
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_signal_goes_to_the_callers_handler_and_leaves_no_file(
+    own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ring(number: int, frame: Any) -> None:
+        raise Rung
+
+    body, calls = network().eval(), 0
+
+    def draw(z: Tensor) -> Tensor:
+        nonlocal calls
+        calls += len(z) == QUICK["batch_size"]
+        if calls == 3:
+            signal.raise_signal(signal.SIGINT)
+        return body(z)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, ring if own else signal.default_int_handler)
+    try:
+        with pytest.raises(Rung if own else KeyboardInterrupt):
+            ssavl.fit(draw, 6, **{**QUICK, "iterations": 10**6})
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not list(tmp_path.iterdir())
