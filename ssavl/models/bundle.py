@@ -171,7 +171,8 @@ def check_fit(model: InferenceModel, generator: GeneratorNetwork, path: Path) ->
         )
     if model.origin is not None and model.origin.weights != weights_hash(generator):
         raise UserError(
-            f"{path} was fitted to a generator with other weights: fit encoders to this generator"
+            f"{path} was fitted to a generator with other weights: name that one with --gan, or "
+            "fit encoders to this generator"
         )
 
 
