@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
@@ -22,6 +21,7 @@ from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.registry import NETWORKS
 from ssavl.networks.trunk import Trunk
 from tests.conftest import image_folder, invoke, tiny_overrides
+from tests.points import PointEncoder
 
 SHAPE = (1, 28, 28)
 SPACE = LatentSpace(
@@ -34,26 +34,6 @@ SPACE = LatentSpace(
 CLUSTERS = {"accuracy", "accuracy_majority", "nmi", "ari"}
 ERRORS = {"mse", "rmse", "rmse_255", "psnr", "ssim"}
 GAN = ("--gan", "gan.pt")
-
-
-class Points:
-    """A posterior that is points: no density."""
-
-    def __init__(self, space: LatentSpace, points: Tensor) -> None:
-        self.space, self.mode = space, points
-
-    def rsample(self, temperature: float = 1.0, straight_through: bool = False) -> Tensor:
-        return self.mode
-
-    def sample(self) -> Tensor:
-        return self.mode
-
-
-class PointEncoder(Encoder):
-    """An encoder that says where, and not how sure it is."""
-
-    def posterior(self, x: Tensor) -> Points:  # type: ignore[override]
-        return Points(self.space, super().posterior(x).mode)
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ from ssavl.networks.registry import NETWORKS, entry, name_of, rebuild, rebuild_a
 from ssavl.networks.trunk import Trunk
 from ssavl.storage.checkpoint import load_checkpoint, save_checkpoint
 from ssavl.storage.weights import weights_hash
+from tests.points import Points
 
 FORMAT1 = Path(__file__).parent / "format1"
 SHAPE = (1, 16, 16)
@@ -219,26 +220,6 @@ def test_names_and_networks_go_both_ways() -> None:
     assert name_of(torch.nn.Linear(1, 1)) is None
     with pytest.raises(ValueError, match="Linear has no name"):
         entry(torch.nn.Linear(1, 1))
-
-
-class Points:
-    """A posterior that is points: no density."""
-
-    def __init__(self, space: LatentSpace, points: Tensor) -> None:
-        self.space, self.mode = space, points
-
-    def rsample(self, temperature: float = 1.0, straight_through: bool = False) -> Tensor:
-        return self.mode
-
-    def sample(self) -> Tensor:
-        return self.mode
-
-
-class PointEncoder(Encoder):
-    """An encoder that says where, and not how sure it is."""
-
-    def posterior(self, x: Tensor) -> Points:  # type: ignore[override]
-        return Points(self.space, super().posterior(x).mode)
 
 
 def test_what_a_posterior_can_do_is_asked() -> None:
