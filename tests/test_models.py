@@ -20,6 +20,7 @@ from ssavl.models.files import FILES, Part, Saved, load_encoders, load_model, sa
 from ssavl.models.inference import InferenceModel
 from ssavl.models.protocol import Clusterer, Observed
 from ssavl.networks.classifier import Classifier
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.registry import NETWORKS, entry, name_of, rebuild, rebuild_as
@@ -55,7 +56,10 @@ def whole(name: str = "both") -> Saved:
     left = (encoder("code", "category"),)
     model = InferenceModel([encoder("code", "category"), encoder("noise")], name, 0.25)
     clusterer = Classifier(Trunk(SHAPE, 2, 4), 3)
-    return Saved("method", {"gamma": 6.4, "list": [1]}, generator(), model, clusterer, left)
+    sorter = Embedding(Trunk(SHAPE, 2, 4), 4, 3, 0.5)
+    sorter.centres.normal_()
+    params = {"gamma": 6.4, "list": [1]}
+    return Saved("method", params, generator(), model, clusterer, left, sorter)
 
 
 def expected() -> dict[str, Tensor]:
@@ -112,10 +116,13 @@ def test_every_part_comes_back(suffix: str) -> None:
     assert again.inference is not None
     assert isinstance(again.clusterer, Classifier)
     assert isinstance(saved.clusterer, Classifier)
+    assert isinstance(again.training_clusterer, Embedding)
+    assert isinstance(saved.training_clusterer, Embedding)
     pairs = [
         (saved.generator, again.generator),
         (saved.inference, again.inference),
         (saved.clusterer, again.clusterer),
+        (saved.training_clusterer, again.training_clusterer),
         (saved.training_encoders[0], again.training_encoders[0]),
     ]
     assert all(weights_hash(a) == weights_hash(b) for a, b in pairs)

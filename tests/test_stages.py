@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from ssavl.datasets.prepared import read_prepared
 from ssavl.engine.log import read_log
 from ssavl.generators import GeneratorSource, Loaded, load_generator
-from ssavl.models.files import load_encoders
+from ssavl.metrics.clustering import clustering
+from ssavl.models.files import load_encoders, load_model
 from ssavl.params.stages import FIGURES
 from ssavl.storage.checkpoint import load_checkpoint
 from tests.conftest import image_folder, invoke, model_in, tiny_overrides
@@ -222,6 +224,25 @@ def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
     result = invoke("fit-encoders", "--gan", "plain/generator.pt", "--encoders", "code", *overrides)
     assert result.exit_code == 1
     assert "nothing for encoders = code" in result.output
+
+
+def test_the_clusters_that_a_training_started_from_are_a_baseline(data: Path) -> None:
+    clusters = "{iterations: 1, batch_size: 8, size: 4, neighbours: 3, directions: 3}"
+    own = ["--set", f"train-gan.real_clusters={clusters}", "--set", "train-gan.iterations=1"]
+    result = invoke("train-gan", *tiny_overrides(), *own)
+    assert result.exit_code == 0, result.output
+    result = invoke("fit-encoders", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    result = invoke("evaluate", "--encoders", data / "encoders", *tiny_overrides())
+    assert result.exit_code == 0, result.output
+    baselines = json.loads((data / "evaluate/baselines.json").read_text())
+    assert list(baselines) == ["k-means", "clusters"]
+    sorter = load_model(data / "gan/generator.pt").training_clusterer
+    assert sorter is not None
+    prepared = read_prepared(data / "prepared")
+    (images,) = prepared.batches("test", 100)
+    found = sorter.probabilities(images).argmax(1).numpy()
+    assert baselines["clusters"] == clustering(found, prepared.labels_of("test"))
 
 
 def test_evaluate_writes_one_object_per_model(data: Path) -> None:

@@ -13,13 +13,13 @@ from torch import Tensor
 from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
-from ssavl.generators import Source, load_generator
+from ssavl.generators import Source, load_bundle
 from ssavl.metrics.calibration import Calibration
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.metrics.similarity import WINDOW, psnr, ssim
-from ssavl.models.bundle import inferring, load_saved, require_same_shape
+from ssavl.models.bundle import inferring, load_saved, require_same_shape, sorter_of
 from ssavl.models.files import Saved
 from ssavl.models.inference import InferenceModel
 from ssavl.models.protocol import Clusterer, Observed
@@ -61,11 +61,13 @@ def evaluate(
     compute = options.compute()
     prepared = read_prepared(data)
     saved = load_saved(encoders, compute)
-    generator = None
+    generator = sorter = None
     if not saved or any(one.inference is not None for _, one in saved.values()):
-        generator = compute.place(load_generator(gan))
+        loaded = load_bundle(gan)
+        generator = compute.place(loaded.generator)
         require_same_shape(generator, gan, prepared.image_shape, data)
-    measures = _Measures(params, prepared, generator, compute)
+        sorter = sorter_of(loaded, gan.path, compute)
+    measures = _Measures(params, prepared, generator, compute, sorter)
     found = measures.of_all(saved)
     # k-means has a file of its own, so that every object of metrics.json is a model of ours.
     tables = {name: table for name, (_, _, table) in found.items() if table is not None}
@@ -92,6 +94,7 @@ class _Measures:
 
     Args:
         generator: on the device; ``None`` where no model has encoders.
+        sorter: what sorted the real images for its training, if anything did.
     """
 
     def __init__(
@@ -100,7 +103,9 @@ class _Measures:
         prepared: Prepared,
         generator: GeneratorNetwork | None,
         compute: Compute,
+        sorter: Clusterer | None,
     ) -> None:
+        self.sorter = sorter
         self.params, self.settings, self.prepared = params, params.evaluate, prepared
         self.generator, self.compute = generator, compute
         self.likelihood = Likelihood.of(params.likelihood)
@@ -207,8 +212,11 @@ class _Measures:
         )
 
     def baselines(self, tables: Mapping[str, list[list[int]]]) -> dict[str, dict[str, float]]:
-        """k-means of pixels, with as many clusters as the generator has categories; where it has
-        none, as the first model has.
+        """What needs no generator: k-means of pixels, and the clusters that the generator's
+        training started from.
+
+        k-means has as many clusters as the generator has categories; where it has none, as the
+        first model has.
         """
         sizes = self._categories() or [len(table) for table in tables.values()]
         if not sizes or not self.settings.clustering:
@@ -226,7 +234,11 @@ class _Measures:
             self.params.seed,
             settings.kmeans_restarts,
         )
-        return {"k-means": clustering(found, self.prepared.labels_of(settings.split))}
+        rows = {"k-means": found}
+        if self.sorter is not None:
+            rows["clusters"] = self.of_clusterer(self.sorter)[0].numpy()
+        classes = self.prepared.labels_of(settings.split)
+        return {name: clustering(categories, classes) for name, categories in rows.items()}
 
     def _categories(self) -> list[int]:
         """How many values each category of the generator has."""

@@ -24,10 +24,12 @@ class Loaded:
         generator: frozen, in evaluation mode, on the CPU.
         training_encoders: what its training left of encoders, not fitted ones, for
             :func:`ssavl.networks.registry.rebuild`; none beside anyone else's generator.
+        training_clusterer: what sorted the real images for its training, an entry too.
     """
 
     generator: GeneratorNetwork
     training_encoders: tuple[Entry, ...] = ()
+    training_clusterer: Entry | None = None
 
 
 def load_own(path: Path) -> Loaded:
@@ -51,7 +53,8 @@ def read_own(content: Mapping[str, Any], path: Path) -> Loaded:
         if "generator" in parts:
             generator = generator_of(parts)
             require_space(content, generator.latent_space.config)
-            return Loaded(generator, training_encoders_of(parts))
+            left = training_encoders_of(parts)
+            return Loaded(generator, left, parts.get("training_clusterer"))
         held = " and ".join(sorted(parts)) or "nothing"
     raise UserError(f"{path} holds no generator, only {held}")
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from ssavl.errors import UserError
 from ssavl.networks.classifier import Classifier
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 
@@ -32,6 +33,7 @@ NETWORKS: dict[str, type[Rebuildable]] = {
     "conv-generator": ConvGenerator,
     "encoder": Encoder,
     "classifier": Classifier,
+    "embedding": Embedding,
 }
 
 Entry = Mapping[str, Any]  # of a file: {"network": a key of NETWORKS, "config", "state"}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ssavl.engine.run import Run
 from ssavl.generators import Source
 from ssavl.generators.origin import Origin
@@ -30,7 +32,10 @@ def collect(name: str, settings: Mapping[str, Any], leaves: Leaves, run: Run) ->
         generator = averaged.cpu().eval()
     left = tuple(encoder.cpu() for encoder in leaves.training_encoders)
     model = InferenceModel(leaves.encoders, name).cpu() if leaves.encoders else None
-    return Saved(name, settings, generator, model, leaves.clusterer, left)
+    sorter = leaves.training_clusterer
+    if isinstance(sorter, nn.Module):
+        sorter.cpu()
+    return Saved(name, settings, generator, model, leaves.clusterer, left, sorter)
 
 
 def leave_model(

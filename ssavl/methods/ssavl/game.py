@@ -51,7 +51,11 @@ def build(params: SsAvlParams, common: Common, data: Draws) -> Method:
     return Method(
         players.modules,
         (game,) if clustering is None else (embedding_act(clustering), game),
-        Leaves(players.generator, training_encoders=leaves),
+        Leaves(
+            players.generator,
+            training_encoders=leaves,
+            training_clusterer=None if clustering is None else clustering.embedding,
+        ),
         {"generator": params.ema_decay} if params.ema_decay else {},
         nothing if clustering is None else clustering.summary,
     )
