@@ -17,6 +17,9 @@ def snapshot() -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in Path().rglob("*") if p.is_file()}
 
 
+TRANSFORMED = ("--set", "fit-encoders.transformations={rotation: 5}")
+SURVIVORS = ("--set", "fit-encoders.survivors=[category]")
+
 CASES = {
     "misspelt parameter": (
         ["train-gan", "--set", "train-gan.iteratons=5"],
@@ -61,15 +64,22 @@ CASES = {
         ["train-gan", "--set", "networks.generator.block_gain={nois: 0.3}"],
         "block_gain names ['nois']",
     ),
-    "transformed images without a bound": (
-        [
-            "fit-encoders",
-            "--objective",
-            "latent-nll",
-            "--set",
-            "fit-encoders.transformations={rotation: 5}",
-        ],
-        "fit-encoders.transformations need fit-encoders.objective elbo",
+    "transformed images that show nothing": (
+        ["fit-encoders", "--objective", "latent-nll", *TRANSFORMED],
+        "need fit-encoders.survivors, the blocks that a transformed image still shows",
+    ),
+    "survivors of no transformation": (
+        ["fit-encoders", "--objective", "both", *SURVIVORS],
+        "fit-encoders.survivors are learned from transformed images by latent-nll or both: "
+        "set fit-encoders.transformations too",
+    ),
+    "survivors of a bound": (
+        ["fit-encoders", "--objective", "elbo", *TRANSFORMED, *SURVIVORS],
+        "set fit-encoders.objective too",
+    ),
+    "unknown survivors": (
+        ["fit-encoders", *TRANSFORMED, "--set", "fit-encoders.survivors=[digit]"],
+        "fit-encoders.survivors: 'digit' is no block of this generator, which has noise, code",
     ),
     "one category": (["train-gan", "--set", "latents.categories=1"], "1 dimensions are too few"),
     "absent device": (["train-gan", "--device", "cuda:99"], "device 'cuda:99' cannot be used"),

@@ -19,10 +19,11 @@ from ssavl.methods.ssavl import game
 from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
 from ssavl.methods.ssavl.joint import joint_phase
 from ssavl.models.inference import InferenceModel
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params.shared import OptimisationParams, RelaxationParams
+from ssavl.params.shared import Objective, OptimisationParams, RelaxationParams
 from ssavl.params.ssavl import SsAvlParams
 from tests.methods import CPU, changed, common, draws, parameters, play, step
 
@@ -205,6 +206,10 @@ def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them
     found = {tuple(labels[truth == k].unique().tolist()) for k in range(3)}
     assert found == {(0,), (1,), (2,)}
     assert method.record()["clusters"]["smallest"] == pytest.approx(1 / 3)
+    sorter = method.leaves.training_clusterer
+    assert isinstance(sorter, Embedding)
+    assert torch.equal(sorter.probabilities(images).argmax(1), labels)
+    assert torch.allclose(sorter.centres.norm(dim=1), torch.ones(3))
     (encoder,) = method.leaves.training_encoders
     read = encoder.posterior(images).probabilities("category").argmax(1)
     assert (read == labels).float().mean() > 0.9
@@ -264,6 +269,41 @@ def test_transformed_images_are_explained_by_what_is_inferred_from_them(transfor
         step(playing, phase)
         moved = changed(before, parameters(whole.modules))
         assert moved == {phase.name.replace("-", "_")}
+
+
+@pytest.mark.parametrize("objective", ["latent-nll", "both"])
+def test_survivors_alone_are_learned_from_transformed_images(objective: Objective) -> None:
+    whole = make(schedule="interleaved")
+    generator, encoders = network(whole).eval().requires_grad_(False), encoders_of(whole)
+    drawn = generator.latent_space.sample(4, torch.Generator().manual_seed(0))
+    truth = generator.latent_space.split(drawn)
+
+    def terms(survivors: set[str]) -> dict[str, Tensor]:
+        """Of both encoders, where transformed images are black."""
+        fitting = Fitting(
+            Likelihood(),
+            1.0,
+            RelaxationParams(),
+            objective,
+            transform=torch.zeros_like if survivors else None,
+            survivors=frozenset(survivors),
+        )
+        found: dict[str, Tensor] = {}
+        for phase in dreams(Dream(encoders, generator, lambda: drawn, fitting)):
+            torch.manual_seed(0)
+            own = phase.loss(0)
+            found |= {f"{phase.name}/{name}": value for name, value in own.items()}
+        return found
+
+    plain, through = terms(set()), terms({"category"})
+    black = encoders["code_encoder"].posterior(torch.zeros(4, 1, 28, 28))
+    right = -black.category("category").log_prob(truth["category"])
+    changes = {name for name in plain if not torch.equal(plain[name], through[name])}
+    assert changes == {"code-encoder/nll_category", "code-encoder/loss"}
+    assert torch.allclose(through["code-encoder/nll_category"], right)
+    difference = through["code-encoder/nll_category"] - plain["code-encoder/nll_category"]
+    grown = through["code-encoder/loss"] - plain["code-encoder/loss"]
+    assert torch.allclose(grown, difference, atol=1e-4)
 
 
 def test_an_autoencoder_learns_generator_and_encoders_together() -> None:

@@ -104,8 +104,7 @@ Transformations = Annotated[
     InvarianceParams,
     Field(
         description=(
-            "of the images that encoders learn from, "
-            "into such as the generator cannot make; needs elbo"
+            "of the images that encoders learn from, into such as the generator cannot make"
         )
     ),
 ]

@@ -78,7 +78,8 @@ class FitEncodersParams(FitParams):
         "both", description="SS-AVL, SS-AVL1 or SS-AVL2"
     )
     start_from: Literal["gan", "scratch"] = Field(
-        "gan", description="the encoders that the GAN's training left, if any"
+        "scratch",
+        description="gan: the encoders that the GAN's training left, which have met real images",
     )
     start_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         1.0,
@@ -94,6 +95,13 @@ class FitEncodersParams(FitParams):
         0.0, description="deviation of noise added to generated images, pixels in [0, 1]"
     )
     transformations: Transformations = InvarianceParams()
+    survivors: list[str] = Field(
+        default_factory=list,
+        description=(
+            "blocks that a transformed image still shows: with latent-nll and both, "
+            "these alone are learned from transformed images"
+        ),
+    )
     encoder: EncoderParams = EncoderParams()
 
 

@@ -96,15 +96,11 @@ def dreaming(
         left: encoders that the generator's training left, by what they infer; to start from.
 
     Raises:
-        UserError: transformed images without a bound, an encoder for blocks that the generator has
-            not, images that no encoder here can read.
+        UserError: transformed images that nothing learns from, an encoder for blocks that the
+            generator has not, images that no encoder here can read.
     """
-    if fit.transformations != InvarianceParams() and fit.objective != "elbo":
-        raise UserError(
-            "fit-encoders.transformations need fit-encoders.objective elbo, "
-            f"not {fit.objective}: no latents are known that made a transformed image"
-        )
     space, shape = subject.generator.latent_space, subject.generator.image_shape
+    survivors = _survivors(fit, space)
     wanted = networks.parts(space)
     if fit.encoders != "both":
         wanted = [LatentSpace(own) for own in (space.of_role(*ROLES[fit.encoders]),) if own]
@@ -120,7 +116,13 @@ def dreaming(
     named = networks.encoder_names(tuple(model))
     transform = subject.transform(fit.transformations)
     fitting = Fitting(
-        subject.likelihood, subject.beta, fit.relaxation, fit.objective, fit.image_noise, transform
+        subject.likelihood,
+        subject.beta,
+        fit.relaxation,
+        fit.objective,
+        fit.image_noise,
+        transform,
+        survivors,
     )
     dream = Dream(named, subject.generator, partial(subject.latents, fit.batch_size), fitting)
     rates = {
@@ -130,6 +132,35 @@ def dreaming(
     }
     act = Act("fit", dreams(dream), fit, optimisers=rates)
     return Method(named, (act,), Leaves(encoders=tuple(model))), model
+
+
+def _survivors(fit: FitEncodersParams, space: LatentSpace) -> frozenset[str]:
+    """The blocks that stay known of a transformed image.
+
+    Raises:
+        UserError: transformed images that no block or no bound learns from; survivors that are no
+            blocks of ``space``, or that nothing transforms.
+    """
+    names = [block.name for block in space.blocks]
+    unknown = [name for name in fit.survivors if name not in names]
+    if unknown:
+        raise UserError(
+            f"fit-encoders.survivors: {unknown[0]!r} is no block of this generator, which has "
+            f"{', '.join(names)}"
+        )
+    transformed = fit.transformations != InvarianceParams()
+    if fit.survivors and (fit.objective == "elbo" or not transformed):
+        raise UserError(
+            "fit-encoders.survivors are learned from transformed images by latent-nll or both: "
+            f"set fit-encoders.{'objective' if transformed else 'transformations'} too"
+        )
+    if transformed and not fit.survivors and fit.objective != "elbo":
+        raise UserError(
+            f"fit-encoders.transformations with fit-encoders.objective {fit.objective} need "
+            "fit-encoders.survivors, the blocks that a transformed image still shows, for instance "
+            f"[category]: this generator has {', '.join(names)}"
+        )
+    return frozenset(fit.survivors)
 
 
 def joint(

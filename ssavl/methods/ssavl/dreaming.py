@@ -5,7 +5,8 @@ r"""Dreaming: encoders learn from the generator's own images (Eqs. 25, 26; Eq. 2
 
 and the same with the noise inferred and the codes given. On a space of noise alone that is Eq. 27.
 ``latent-nll`` is :math:`-\log q` of the latents that made the image: they are known, so no gradient
-passes the generator.
+passes the generator. A block that a transformation leaves as it was, a category above all, is still
+known of the transformed image. So it can be learned from images that the generator cannot make.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class Fitting:
         objective: ``elbo``, ``latent-nll``, or ``both``, their sum.
         image_noise: deviation of Gaussian noise added to generated images. Where it is the
             likelihood's sigma, ``latent-nll`` learns the posterior of that observation model.
-        transform: applied to generated images ``(B, C, H, W)`` before encoders see them. A bound
-            holds for any image, and encoders that have met images which their generator cannot make
-            do better on real ones.
+        transform: applied to generated images ``(B, C, H, W)`` before encoders see them. Encoders
+            that have met images which their generator cannot make do better on real ones.
+        survivors: names of the blocks that a transformed image still shows. With any, transformed
+            images serve to learn these blocks by ``latent-nll``, and all else learns from images as
+            they were made. Without, they serve the bound, which holds for any image.
     """
 
     likelihood: Likelihood
@@ -48,6 +51,7 @@ class Fitting:
     objective: Objective = "elbo"
     image_noise: float = 0.0
     transform: Transform | None = None
+    survivors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -80,19 +84,22 @@ def dream_terms(dream: Dream, name: str, update: int) -> Terms:
     It infers its own blocks and is given the others as they were drawn.
     """
     encoder, fitting = dream.encoders[name], dream.fitting
-    space = dream.generator.latent_space
     drawn = dream.latents()
-    x_gen = _images(dream, drawn)
-    posterior = encoder.posterior(x_gen)
+    made = _images(dream, drawn)
+    seen = made if fitting.transform is None else fitting.transform(made)
+    x = made if fitting.survivors else seen
+    posterior = encoder.posterior(x)
     terms: Terms = {}
     if fitting.objective != "latent-nll":
-        given = {**space.split(drawn), **_inferred(dream, name, x_gen)}
-        found = bound(
-            posterior, x_gen, dream.generator, fitting.likelihood, fitting.relaxation, given
-        )
+        given = {**dream.generator.latent_space.split(drawn), **_inferred(dream, name, x)}
+        found = bound(posterior, x, dream.generator, fitting.likelihood, fitting.relaxation, given)
         terms = negative(found, fitting.beta)
     if fitting.objective != "elbo":
-        nll = code_nll(posterior, part(drawn, space, encoder.space))
+        truth = part(drawn, dream.generator.latent_space, encoder.space)
+        nll = code_nll(posterior, truth)
+        if fitting.survivors & nll.keys():
+            through = code_nll(encoder.posterior(seen), truth)
+            nll |= {block: through[block] for block in fitting.survivors & nll.keys()}
         total = torch.stack(list(nll.values())).sum(0)
         terms |= {"loss": terms.get("loss", 0) + total}
         terms |= {f"nll_{block}": term for block, term in nll.items()}
@@ -100,23 +107,22 @@ def dream_terms(dream: Dream, name: str, update: int) -> Terms:
 
 
 def _images(dream: Dream, drawn: Tensor) -> Tensor:
-    """What the encoders see of these latents."""
-    fitting = dream.fitting
+    """What the generator makes of these latents, with the noise that encoders expect."""
     with torch.no_grad():
-        x_gen = dream.generator(drawn)
-    if fitting.image_noise:
-        x_gen = x_gen + fitting.image_noise * torch.randn_like(x_gen)
-    return x_gen if fitting.transform is None else fitting.transform(x_gen)
+        made = dream.generator(drawn)
+    noise = dream.fitting.image_noise
+    return made + noise * torch.randn_like(made) if noise else made
 
 
-def _inferred(dream: Dream, name: str, x_gen: Tensor) -> Mapping[str, Tensor]:
-    """What the noise encoder is given of the codes where images are transformed: a draw of theirs.
+def _inferred(dream: Dream, name: str, x: Tensor) -> Mapping[str, Tensor]:
+    """What the noise encoder is given of the codes where a bound sees transformed images: a draw.
 
     Codes can express a transformation, so those that were drawn no longer describe the image.
     """
-    codes = dream.encoders.get("code_encoder")
-    if dream.fitting.transform is None or codes is None or dream.encoders[name] is codes:
+    codes, fitting = dream.encoders.get("code_encoder"), dream.fitting
+    as_made = fitting.transform is None or bool(fitting.survivors)
+    if as_made or codes is None or dream.encoders[name] is codes:
         return {}
     with torch.no_grad():
-        inferred = codes.posterior(x_gen)
+        inferred = codes.posterior(x)
     return inferred.space.split(inferred.sample())
