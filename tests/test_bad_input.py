@@ -18,7 +18,6 @@ def snapshot() -> dict[str, bytes]:
 
 
 TRANSFORMED = ("--set", "fit-encoders.transformations={rotation: 5}")
-SURVIVORS = ("--set", "fit-encoders.survivors=[category]")
 
 CASES = {
     "misspelt parameter": (
@@ -69,16 +68,19 @@ CASES = {
         "need fit-encoders.survivors, the blocks that a transformed image still shows",
     ),
     "survivors of no transformation": (
-        ["fit-encoders", "--objective", "both", *SURVIVORS],
-        "fit-encoders.survivors are learned from transformed images by latent-nll or both: "
+        ["fit-encoders", "--set", "fit-encoders.survivors={category: 1}"],
+        "fit-encoders.survivors are learned from transformed images: "
         "set fit-encoders.transformations too",
     ),
-    "survivors of a bound": (
-        ["fit-encoders", "--objective", "elbo", *TRANSFORMED, *SURVIVORS],
-        "set fit-encoders.objective too",
+    "survivors of real images": (
+        [
+            *("retrain-R", "--source", "real", "--set", "retrain-R.survivors={category: 1}"),
+            *("--set", "retrain-R.transformations={rotation: 5}"),
+        ],
+        "retrain-R.survivors need retrain-R.source generated",
     ),
     "unknown survivors": (
-        ["fit-encoders", *TRANSFORMED, "--set", "fit-encoders.survivors=[digit]"],
+        ["fit-encoders", *TRANSFORMED, "--set", "fit-encoders.survivors={digit: 1}"],
         "fit-encoders.survivors: 'digit' is no block of this generator, which has noise, code",
     ),
     "one category": (["train-gan", "--set", "latents.categories=1"], "1 dimensions are too few"),

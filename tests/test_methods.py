@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -232,7 +232,7 @@ def test_the_joint_bound_updates_both_encoders_and_nothing_else() -> None:
     model = InferenceModel(encoders.values(), "ssavl-r")
     images = torch.rand(4, 1, 28, 28)
     fitting = Fitting(Likelihood(), 1.0, RelaxationParams())
-    phase = joint_phase(model, tuple(encoders), generator, lambda: images, fitting)
+    phase = joint_phase(model, tuple(encoders), generator, lambda: (images, None), fitting)
     playing = play(one_act(encoders, phase))
     before = parameters(whole.modules)
     buffers = [buffer.clone() for buffer in generator.buffers()]
@@ -271,39 +271,45 @@ def test_transformed_images_are_explained_by_what_is_inferred_from_them(transfor
         assert moved == {phase.name.replace("-", "_")}
 
 
-@pytest.mark.parametrize("objective", ["latent-nll", "both"])
-def test_survivors_alone_are_learned_from_transformed_images(objective: Objective) -> None:
+@pytest.mark.parametrize("objective", ["elbo", "latent-nll", "both", "joint"])
+def test_survivors_alone_are_learned_from_transformed_images(objective: str) -> None:
     whole = make(schedule="interleaved")
     generator, encoders = network(whole).eval().requires_grad_(False), encoders_of(whole)
     drawn = generator.latent_space.sample(4, torch.Generator().manual_seed(0))
     truth = generator.latent_space.split(drawn)
+    made = generator(drawn)
 
-    def terms(survivors: set[str]) -> dict[str, Tensor]:
-        """Of both encoders, where transformed images are black."""
+    def terms(survivors: dict[str, float]) -> dict[str, Tensor]:
+        """Of all encoders, where transformed images are black."""
         fitting = Fitting(
             Likelihood(),
             1.0,
             RelaxationParams(),
-            objective,
+            cast("Objective", "elbo" if objective == "joint" else objective),
             transform=torch.zeros_like if survivors else None,
-            survivors=frozenset(survivors),
+            survivors=survivors,
         )
+        phases = dreams(Dream(encoders, generator, lambda: drawn, fitting))
+        if objective == "joint":
+            model = InferenceModel(encoders.values(), "ssavl-r")
+            images = (made, drawn)
+            phases = (joint_phase(model, tuple(encoders), generator, lambda: images, fitting),)
         found: dict[str, Tensor] = {}
-        for phase in dreams(Dream(encoders, generator, lambda: drawn, fitting)):
+        for phase in phases:
             torch.manual_seed(0)
-            own = phase.loss(0)
-            found |= {f"{phase.name}/{name}": value for name, value in own.items()}
+            found |= {f"{phase.name}/{name}": value for name, value in phase.loss(0).items()}
         return found
 
-    plain, through = terms(set()), terms({"category"})
+    plain, through = terms({}), terms({"category": 3.0})
+    phase = "encoders" if objective == "joint" else "code-encoder"
     black = encoders["code_encoder"].posterior(torch.zeros(4, 1, 28, 28))
     right = -black.category("category").log_prob(truth["category"])
+    assert through.keys() - plain.keys() == {f"{phase}/nll_transformed_category"}
+    assert torch.allclose(through[f"{phase}/nll_transformed_category"], right)
     changes = {name for name in plain if not torch.equal(plain[name], through[name])}
-    assert changes == {"code-encoder/nll_category", "code-encoder/loss"}
-    assert torch.allclose(through["code-encoder/nll_category"], right)
-    difference = through["code-encoder/nll_category"] - plain["code-encoder/nll_category"]
-    grown = through["code-encoder/loss"] - plain["code-encoder/loss"]
-    assert torch.allclose(grown, difference, atol=1e-4)
+    assert changes == {f"{phase}/loss"}
+    grown = through[f"{phase}/loss"] - plain[f"{phase}/loss"]
+    assert torch.allclose(grown, 3 * right, atol=1e-4)
 
 
 def test_an_autoencoder_learns_generator_and_encoders_together() -> None:

@@ -110,6 +110,17 @@ Transformations = Annotated[
 ]
 
 
+Survivors = Annotated[
+    dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]],
+    Field(
+        description=(
+            "blocks that a transformed image still shows, each with the weight of its -log q: "
+            "these alone are then learned from transformed images"
+        )
+    ),
+]
+
+
 class FitParams(OptimisationParams):
     """How encoders are trained, whatever the equation."""
 

@@ -31,6 +31,7 @@ from ssavl.params.shared import (
     Objective,
     OptimisationParams,
     Rate,
+    Survivors,
     Transformations,
     Weight,
 )
@@ -95,13 +96,7 @@ class FitEncodersParams(FitParams):
         0.0, description="deviation of noise added to generated images, pixels in [0, 1]"
     )
     transformations: Transformations = InvarianceParams()
-    survivors: list[str] = Field(
-        default_factory=list,
-        description=(
-            "blocks that a transformed image still shows: with latent-nll and both, "
-            "these alone are learned from transformed images"
-        ),
-    )
+    survivors: Survivors = Field(default_factory=dict)
     encoder: EncoderParams = EncoderParams()
 
 
@@ -110,6 +105,7 @@ class RetrainRParams(FitParams):
 
     source: Literal["generated", "real"] = "generated"
     transformations: Transformations = InvarianceParams()
+    survivors: Survivors = Field(default_factory=dict)
 
 
 class TrainParams(OptimisationParams):

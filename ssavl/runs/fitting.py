@@ -61,9 +61,10 @@ class Subject:
         return self.generator.draw(n, self.rng)
 
     @torch.no_grad()
-    def images(self, n: int) -> Tensor:
-        """``n`` images of the generator."""
-        return self.generator(self.latents(n))
+    def made(self, n: int) -> tuple[Tensor, Tensor]:
+        """``n`` images of the generator, and the latents ``(n, D)`` that made them."""
+        drawn = self.latents(n)
+        return self.generator(drawn), drawn
 
     def transform(self, params: InvarianceParams) -> Transform | None:
         """Random transformations, back into [0, 1]; ``None`` where the parameters name none."""
@@ -100,7 +101,13 @@ def dreaming(
             generator has not, images that no encoder here can read.
     """
     space, shape = subject.generator.latent_space, subject.generator.image_shape
-    survivors = _survivors(fit, space)
+    survivors = _survivors("fit-encoders", fit.survivors, fit.transformations, space)
+    if fit.transformations != InvarianceParams() and fit.objective != "elbo" and not survivors:
+        raise UserError(
+            f"fit-encoders.transformations with fit-encoders.objective {fit.objective} need "
+            "fit-encoders.survivors, the blocks that a transformed image still shows, for instance "
+            f"{{category: 1}}: this generator has {', '.join(block.name for block in space.blocks)}"
+        )
     wanted = networks.parts(space)
     if fit.encoders != "both":
         wanted = [LatentSpace(own) for own in (space.of_role(*ROLES[fit.encoders]),) if own]
@@ -134,33 +141,33 @@ def dreaming(
     return Method(named, (act,), Leaves(encoders=tuple(model))), model
 
 
-def _survivors(fit: FitEncodersParams, space: LatentSpace) -> frozenset[str]:
-    """The blocks that stay known of a transformed image.
+def _survivors(
+    section: str,
+    survivors: Mapping[str, float],
+    transformations: InvarianceParams,
+    space: LatentSpace,
+) -> Mapping[str, float]:
+    """The blocks that stay known of a transformed image, with their weights.
+
+    Args:
+        section: of the parameters.
 
     Raises:
-        UserError: transformed images that no block or no bound learns from; survivors that are no
-            blocks of ``space``, or that nothing transforms.
+        UserError: such as are no blocks of ``space``, or that nothing transforms.
     """
     names = [block.name for block in space.blocks]
-    unknown = [name for name in fit.survivors if name not in names]
+    unknown = [name for name in survivors if name not in names]
     if unknown:
         raise UserError(
-            f"fit-encoders.survivors: {unknown[0]!r} is no block of this generator, which has "
+            f"{section}.survivors: {unknown[0]!r:.80} is no block of this generator, which has "
             f"{', '.join(names)}"
         )
-    transformed = fit.transformations != InvarianceParams()
-    if fit.survivors and (fit.objective == "elbo" or not transformed):
+    if survivors and transformations == InvarianceParams():
         raise UserError(
-            "fit-encoders.survivors are learned from transformed images by latent-nll or both: "
-            f"set fit-encoders.{'objective' if transformed else 'transformations'} too"
+            f"{section}.survivors are learned from transformed images: set "
+            f"{section}.transformations too"
         )
-    if transformed and not fit.survivors and fit.objective != "elbo":
-        raise UserError(
-            f"fit-encoders.transformations with fit-encoders.objective {fit.objective} need "
-            "fit-encoders.survivors, the blocks that a transformed image still shows, for instance "
-            f"[category]: this generator has {', '.join(names)}"
-        )
-    return frozenset(fit.survivors)
+    return survivors
 
 
 def joint(
@@ -176,7 +183,7 @@ def joint(
         real: draws ``n`` real images; ``None`` for the generator's own.
 
     Raises:
-        UserError: encoders that leave a block out.
+        UserError: encoders that leave a block out, survivors that cannot be known.
     """
     space = subject.generator.latent_space
     if model.space.dim != space.dim:
@@ -186,16 +193,28 @@ def joint(
     model.name, model.image_noise = JOINT_NAMES[fit.source], 0.0
     model.requires_grad_(True)
     named = networks.encoder_names(tuple(model))
-    images = partial(real or subject.images, fit.batch_size)
+    survivors = _survivors("retrain-R", fit.survivors, fit.transformations, space)
+    if survivors and real is not None:
+        raise UserError(
+            "retrain-R.survivors need retrain-R.source generated: of a real image no latents are "
+            "known"
+        )
+    images = partial(subject.made if real is None else partial(_without, real), fit.batch_size)
     transform = subject.transform(fit.transformations)
-    seen = images if transform is None else partial(_seen, transform, images)
-    fitting = Fitting(subject.likelihood, subject.beta, fit.relaxation)
-    phase = joint_phase(model, tuple(named), subject.generator, seen, fitting)
+    fitting = Fitting(
+        subject.likelihood,
+        subject.beta,
+        fit.relaxation,
+        transform=transform,
+        survivors=survivors,
+    )
+    phase = joint_phase(model, tuple(named), subject.generator, images, fitting)
     return Method(named, (Act("fit", (phase,), fit),), Leaves(encoders=tuple(model)))
 
 
-def _seen(transform: Transform, images: Callable[[], Tensor]) -> Tensor:
-    return transform(images())
+def _without(real: Callable[[int], Tensor], n: int) -> tuple[Tensor, None]:
+    """Real images, of which no latents are known."""
+    return real(n), None
 
 
 def fit(

@@ -6,13 +6,14 @@ r"""Dreaming: encoders learn from the generator's own images (Eqs. 25, 26; Eq. 2
 and the same with the noise inferred and the codes given. On a space of noise alone that is Eq. 27.
 ``latent-nll`` is :math:`-\log q` of the latents that made the image: they are known, so no gradient
 passes the generator. A block that a transformation leaves as it was, a category above all, is still
-known of the transformed image. So it can be learned from images that the generator cannot make.
+known of the transformed image. So it can be learned from images that the generator cannot make
+(:func:`surviving`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from ssavl.engine.phase import Phase
 from ssavl.generators.protocol import Generator
+from ssavl.latents.space import LatentSpace
 from ssavl.methods.shared import Terms, Transform, bound, negative, part
 from ssavl.networks.encoder import Encoder
 from ssavl.objectives.likelihood import Likelihood
@@ -40,8 +42,8 @@ class Fitting:
             likelihood's sigma, ``latent-nll`` learns the posterior of that observation model.
         transform: applied to generated images ``(B, C, H, W)`` before encoders see them. Encoders
             that have met images which their generator cannot make do better on real ones.
-        survivors: names of the blocks that a transformed image still shows. With any, transformed
-            images serve to learn these blocks by ``latent-nll``, and all else learns from images as
+        survivors: weights of blocks that a transformed image still shows, by their names. With
+            any, transformed images serve to learn these blocks, and the objective sees images as
             they were made. Without, they serve the bound, which holds for any image.
     """
 
@@ -51,7 +53,11 @@ class Fitting:
     objective: Objective = "elbo"
     image_noise: float = 0.0
     transform: Transform | None = None
-    survivors: frozenset[str] = frozenset()
+    survivors: Mapping[str, float] = field(default_factory=dict)
+
+    def seen(self, made: Tensor) -> Tensor:
+        """What the objective sees of images ``(B, C, H, W)``."""
+        return made if self.survivors or self.transform is None else self.transform(made)
 
 
 @dataclass(frozen=True)
@@ -84,25 +90,48 @@ def dream_terms(dream: Dream, name: str, update: int) -> Terms:
     It infers its own blocks and is given the others as they were drawn.
     """
     encoder, fitting = dream.encoders[name], dream.fitting
+    space = dream.generator.latent_space
     drawn = dream.latents()
     made = _images(dream, drawn)
-    seen = made if fitting.transform is None else fitting.transform(made)
-    x = made if fitting.survivors else seen
+    x = fitting.seen(made)
     posterior = encoder.posterior(x)
     terms: Terms = {}
     if fitting.objective != "latent-nll":
-        given = {**dream.generator.latent_space.split(drawn), **_inferred(dream, name, x)}
+        given = {**space.split(drawn), **_inferred(dream, name, x)}
         found = bound(posterior, x, dream.generator, fitting.likelihood, fitting.relaxation, given)
         terms = negative(found, fitting.beta)
     if fitting.objective != "elbo":
-        truth = part(drawn, dream.generator.latent_space, encoder.space)
-        nll = code_nll(posterior, truth)
-        if fitting.survivors & nll.keys():
-            through = code_nll(encoder.posterior(seen), truth)
-            nll |= {block: through[block] for block in fitting.survivors & nll.keys()}
+        nll = code_nll(posterior, part(drawn, space, encoder.space))
         total = torch.stack(list(nll.values())).sum(0)
         terms |= {"loss": terms.get("loss", 0) + total}
         terms |= {f"nll_{block}": term for block, term in nll.items()}
+    return surviving(terms, (encoder,), space, drawn, made, fitting)
+
+
+def surviving(
+    terms: Terms,
+    encoders: Iterable[Encoder],
+    space: LatentSpace,
+    drawn: Tensor,
+    made: Tensor,
+    fitting: Fitting,
+) -> Terms:
+    """An objective, plus ``-log q`` of each surviving block given the transformed image.
+
+    Args:
+        terms: of the objective.
+        encoders: of which those that infer a survivor learn.
+        space: of the latents ``drawn``, ``(B, D)``, that made the images ``made``.
+    """
+    learning = [own for own in encoders if any(name in own.space for name in fitting.survivors)]
+    if not learning or fitting.transform is None:
+        return terms
+    transformed = fitting.transform(made)
+    for encoder in learning:
+        nll = code_nll(encoder.posterior(transformed), part(drawn, space, encoder.space))
+        for name in fitting.survivors.keys() & nll.keys():
+            terms |= {f"nll_transformed_{name}": nll[name]}
+            terms |= {"loss": terms["loss"] + fitting.survivors[name] * nll[name]}
     return terms
 
 
@@ -120,7 +149,7 @@ def _inferred(dream: Dream, name: str, x: Tensor) -> Mapping[str, Tensor]:
     Codes can express a transformation, so those that were drawn no longer describe the image.
     """
     codes, fitting = dream.encoders.get("code_encoder"), dream.fitting
-    as_made = fitting.transform is None or bool(fitting.survivors)
+    as_made = fitting.transform is None or fitting.survivors
     if as_made or codes is None or dream.encoders[name] is codes:
         return {}
     with torch.no_grad():

@@ -16,15 +16,18 @@ from torch import Tensor
 from ssavl.engine.phase import Phase
 from ssavl.generators.protocol import Generator
 from ssavl.methods.shared import Terms, bound, negative
-from ssavl.methods.ssavl.dreaming import Fitting
+from ssavl.methods.ssavl.dreaming import Fitting, surviving
 from ssavl.models.inference import InferenceModel
+
+# a batch (B, C, H, W), and the latents (B, D) that made it: of real images there are none
+Images = Callable[[], tuple[Tensor, Tensor | None]]
 
 
 def joint_phase(
     model: InferenceModel,
     modules: tuple[str, ...],
     generator: Generator,
-    images: Callable[[], Tensor],
+    images: Images,
     fitting: Fitting,
 ) -> Phase:
     """The one phase.
@@ -33,7 +36,7 @@ def joint_phase(
         model: over every block of the generator's space.
         modules: names of its encoders among the run's modules.
         generator: frozen; gradients flow through it.
-        images: draws a batch ``(B, C, H, W)``, generated or real.
+        images: draws a batch.
     """
     return Phase("encoders", modules, partial(joint_terms, model, generator, images, fitting))
 
@@ -41,12 +44,16 @@ def joint_phase(
 def joint_terms(
     model: InferenceModel,
     generator: Generator,
-    images: Callable[[], Tensor],
+    images: Images,
     fitting: Fitting,
     update: int,
 ) -> Terms:
     """Minus Eq. 18."""
-    x = images()
+    made, drawn = images()
+    x = fitting.seen(made)
     posterior = model.posterior(x)
     found = bound(posterior, x, generator, fitting.likelihood, fitting.relaxation, {})
-    return negative(found, fitting.beta)
+    terms = negative(found, fitting.beta)
+    if drawn is None:
+        return terms
+    return surviving(terms, model, generator.latent_space, drawn, made, fitting)
