@@ -94,14 +94,23 @@ def test_every_configuration_of_a_study_is_valid_and_in_its_summary(study: Path)
         assert set(words[::2]) <= {"--set"}
         load_params(study / "params.yaml", words[1::2])
         for seed in matrix["seeds"]:
-            run_folder = f"pipelines/{study.name}/data/{configuration['name']}-{seed}/evaluate"
+            run_folder = f"data/{configuration['name']}-{seed}/evaluate"
             assert (
                 f"{configuration['name']}={run_folder}"
                 in content["stages"]["summary"]["cmd"].split()
             )
             assert run_folder in content["stages"]["summary"]["deps"]
-    listed = run("dvc", "stage", "list", f"pipelines/{study.name}/dvc.yaml", cwd=ROOT).stdout
+    listed = run("dvc", "stage", "list", cwd=study).stdout
     assert listed.count("train-gan@") == len(configurations) * len(matrix["seeds"])
+
+
+@pytest.mark.parametrize("study", STUDIES[1:], ids=lambda path: path.name)
+def test_a_study_is_a_project_of_its_own_that_reports_no_metrics(study: Path) -> None:
+    """So that neither its thousands of columns nor its stages stand in the tables of another."""
+    for name in ("config", ".gitignore"):
+        assert (study / ".dvc" / name).read_text() == (ROOT / ".dvc" / name).read_text()
+    stages = yaml.safe_load((study / "dvc.yaml").read_text())["stages"]
+    assert not [name for name, stage in stages.items() if "metrics" in stage or "wdir" in stage]
 
 
 @pytest.fixture(scope="module")
