@@ -11,7 +11,6 @@ one more map (``from_base``, ``to_base``).
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -26,14 +25,13 @@ from torch.distributions import (
     constraints,
 )
 
+from ssavl.latents.names import NAME
+
 Role = Literal["noise", "code", "category"]
 Prior = Literal["normal", "uniform", "truncated-normal", "sphere", "categorical"]
 
 # of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
 TRUNCATION = 2.0
-# Names become parts of file names, of columns and of module names: a closed alphabet keeps them
-# there.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # a block's head is an entry of one: "values", say, would hide a method
 TAKEN = frozenset(dir(nn.ModuleDict()))
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ssavl.generators.origin import Origin
 from ssavl.generators.protocol import Generator
+from ssavl.latents.names import NAME
 from ssavl.latents.posterior import Posterior
-from ssavl.latents.priors import NAME
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.encoder import Encoder
 

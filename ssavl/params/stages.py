@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from ssavl.latents.names import NAME
 from ssavl.params.evaluate import (
     EvaluateDisentanglementParams,
     EvaluateFidelityParams,
@@ -77,6 +78,9 @@ class FitEncodersParams(FitParams):
 
     encoders: Literal["both", "code", "noise"] = Field(
         "both", description="SS-AVL, SS-AVL1 or SS-AVL2"
+    )
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] | None = Field(
+        None, description="of the model in tables and figures; ssavl, ssavl1 or ssavl2 if null"
     )
     start_from: Literal["gan", "scratch"] = Field(
         "scratch",

@@ -117,7 +117,7 @@ def dreaming(
         encoders = [
             left.get(part) or Encoder(networks.trunk(fit.encoder, shape), part) for part in wanted
         ]
-        model = InferenceModel(encoders, NAMES[fit.encoders], fit.image_noise)
+        model = InferenceModel(encoders, fit.name or NAMES[fit.encoders], fit.image_noise)
     except ValueError as error:
         raise UserError(f"no encoder fits: {error}") from None
     named = networks.encoder_names(tuple(model))
