@@ -19,7 +19,6 @@ from ssavl.methods.ssavl import game
 from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
 from ssavl.methods.ssavl.joint import joint_phase
 from ssavl.models.inference import InferenceModel
-from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.likelihood import Likelihood
@@ -206,10 +205,11 @@ def test_clusters_of_separate_images_are_found_and_the_category_agrees_with_them
     found = {tuple(labels[truth == k].unique().tolist()) for k in range(3)}
     assert found == {(0,), (1,), (2,)}
     assert method.record()["clusters"]["smallest"] == pytest.approx(1 / 3)
-    sorter = method.leaves.training_clusterer
-    assert isinstance(sorter, Embedding)
-    assert torch.equal(sorter.probabilities(images).argmax(1), labels)
-    assert torch.allclose(sorter.centres.norm(dim=1), torch.ones(3))
+    sorter = method.leaves.sorter
+    assert sorter is not None
+    assert sorter.knows(images.mean((1, 2, 3)))
+    assert not sorter.knows(images.flip(0).mean((1, 2, 3)))
+    assert torch.equal(sorter.sort(images, sorter.features(images)), labels)
     (encoder,) = method.leaves.training_encoders
     read = encoder.posterior(images).probabilities("category").argmax(1)
     assert (read == labels).float().mean() > 0.9

@@ -56,8 +56,8 @@ def whole(name: str = "both") -> Saved:
     left = (encoder("code", "category"),)
     model = InferenceModel([encoder("code", "category"), encoder("noise")], name, 0.25)
     clusterer = Classifier(Trunk(SHAPE, 2, 4), 3)
-    sorter = Embedding(Trunk(SHAPE, 2, 4), 4, 3, 0.5)
-    sorter.centres.normal_()
+    sorter = Embedding(Trunk(SHAPE, 2, 4), 4, 7, 3)
+    sorter.means.normal_()
     params = {"gamma": 6.4, "list": [1]}
     return Saved("method", params, generator(), model, clusterer, left, sorter)
 
@@ -116,13 +116,13 @@ def test_every_part_comes_back(suffix: str) -> None:
     assert again.inference is not None
     assert isinstance(again.clusterer, Classifier)
     assert isinstance(saved.clusterer, Classifier)
-    assert isinstance(again.training_clusterer, Embedding)
-    assert isinstance(saved.training_clusterer, Embedding)
+    assert again.sorter is not None
+    assert saved.sorter is not None
     pairs = [
         (saved.generator, again.generator),
         (saved.inference, again.inference),
         (saved.clusterer, again.clusterer),
-        (saved.training_clusterer, again.training_clusterer),
+        (saved.sorter, again.sorter),
         (saved.training_encoders[0], again.training_encoders[0]),
     ]
     assert all(weights_hash(a) == weights_hash(b) for a, b in pairs)

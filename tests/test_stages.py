@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from ssavl.datasets.prepared import read_prepared
+from ssavl.engine.device import choose
 from ssavl.engine.log import read_log
+from ssavl.evaluate.baselines import sorted_by
 from ssavl.generators import GeneratorSource, Loaded, load_generator
 from ssavl.metrics.clustering import clustering
 from ssavl.models.files import load_encoders, load_model
@@ -237,12 +239,15 @@ def test_the_clusters_that_a_training_started_from_are_a_baseline(data: Path) ->
     assert result.exit_code == 0, result.output
     baselines = json.loads((data / "evaluate/baselines.json").read_text())
     assert list(baselines) == ["k-means", "clusters"]
-    sorter = load_model(data / "gan/generator.pt").training_clusterer
+    sorter = load_model(data / "gan/generator.pt").sorter
     assert sorter is not None
     prepared = read_prepared(data / "prepared")
-    (images,) = prepared.batches("test", 100)
-    found = sorter.probabilities(images).argmax(1).numpy()
+    (images,), (known,) = (prepared.batches(split, 100) for split in ("test", "train"))
+    found = sorter.sort(images, sorter.features(known)).numpy()
     assert baselines["clusters"] == clustering(found, prepared.labels_of("test"))
+    assert len(sorter.labels) == len(known)
+    sorter.means += 1  # of other images
+    assert sorted_by(sorter, prepared, "test", 4, choose("cpu", "float32")) is None
 
 
 def test_evaluate_writes_one_object_per_model(data: Path) -> None:

@@ -10,19 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssavl.datasets.prepared import Prepared, Split, read_prepared
+from ssavl.datasets.prepared import Prepared, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
+from ssavl.evaluate.baselines import baselines
 from ssavl.generators import Source, load_bundle
 from ssavl.metrics.calibration import Calibration
-from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
+from ssavl.metrics.clustering import clustering, confusion
 from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.metrics.similarity import WINDOW, psnr, ssim
-from ssavl.models.bundle import inferring, load_saved, require_same_shape, sorter_of
+from ssavl.models.bundle import inferring, load_saved, require_same_shape
 from ssavl.models.files import Saved
 from ssavl.models.inference import InferenceModel
 from ssavl.models.protocol import Clusterer, Observed
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params.stages import Params
@@ -66,7 +68,7 @@ def evaluate(
         loaded = load_bundle(gan)
         generator = compute.place(loaded.generator)
         require_same_shape(generator, gan, prepared.image_shape, data)
-        sorter = sorter_of(loaded, gan.path, compute)
+        sorter = loaded.sorter
     measures = _Measures(params, prepared, generator, compute, sorter)
     found = measures.of_all(saved)
     # k-means has a file of its own, so that every object of metrics.json is a model of ours.
@@ -103,7 +105,7 @@ class _Measures:
         prepared: Prepared,
         generator: GeneratorNetwork | None,
         compute: Compute,
-        sorter: Clusterer | None,
+        sorter: Embedding | None,
     ) -> None:
         self.sorter = sorter
         self.params, self.settings, self.prepared = params, params.evaluate, prepared
@@ -212,33 +214,13 @@ class _Measures:
         )
 
     def baselines(self, tables: Mapping[str, list[list[int]]]) -> dict[str, dict[str, float]]:
-        """What needs no generator: k-means of pixels, and the clusters that the generator's
-        training started from.
-
-        k-means has as many clusters as the generator has categories; where it has none, as the
-        first model has.
-        """
+        """What needs no generator, where there are categories to compare with."""
         sizes = self._categories() or [len(table) for table in tables.values()]
         if not sizes or not self.settings.clustering:
             return {}
-        settings = self.settings
-
-        def pixels(split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
-            batches = self.prepared.batches(split, settings.batch_size)
-            return torch.cat(list(batches)).flatten(1).numpy()
-
-        found = kmeans_categories(
-            pixels("train"),
-            pixels(settings.split),
-            sizes[0],
-            self.params.seed,
-            settings.kmeans_restarts,
+        return baselines(
+            self.prepared, self.settings, sizes[0], self.params.seed, self.sorter, self.compute
         )
-        rows = {"k-means": found}
-        if self.sorter is not None:
-            rows["clusters"] = self.of_clusterer(self.sorter)[0].numpy()
-        classes = self.prepared.labels_of(settings.split)
-        return {name: clustering(categories, classes) for name, categories in rows.items()}
 
     def _categories(self) -> list[int]:
         """How many values each category of the generator has."""

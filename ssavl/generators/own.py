@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ssavl.errors import UserError
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.networks.registry import Entry, named, rebuild_as
 from ssavl.storage.checkpoint import load_checkpoint, rebuilding, require_kind
@@ -24,12 +25,12 @@ class Loaded:
         generator: frozen, in evaluation mode, on the CPU.
         training_encoders: what its training left of encoders, not fitted ones, for
             :func:`ssavl.networks.registry.rebuild`; none beside anyone else's generator.
-        training_clusterer: what sorted the real images for its training, an entry too.
+        sorter: what sorted the real images for its training, if anything did.
     """
 
     generator: GeneratorNetwork
     training_encoders: tuple[Entry, ...] = ()
-    training_clusterer: Entry | None = None
+    sorter: Embedding | None = None
 
 
 def load_own(path: Path) -> Loaded:
@@ -53,8 +54,7 @@ def read_own(content: Mapping[str, Any], path: Path) -> Loaded:
         if "generator" in parts:
             generator = generator_of(parts)
             require_space(content, generator.latent_space.config)
-            left = training_encoders_of(parts)
-            return Loaded(generator, left, parts.get("training_clusterer"))
+            return Loaded(generator, training_encoders_of(parts), sorter_of(parts))
         held = " and ".join(sorted(parts)) or "nothing"
     raise UserError(f"{path} holds no generator, only {held}")
 
@@ -94,3 +94,16 @@ def generator_of(parts: Mapping[str, Any]) -> GeneratorNetwork:
 def training_encoders_of(parts: Mapping[str, Any]) -> tuple[Entry, ...]:
     """Entries of the encoders that training left among them; may be none."""
     return tuple(parts.get("training_encoders", ()))
+
+
+def sorter_of(parts: Mapping[str, Any]) -> Embedding | None:
+    """What sorted the real images for the training, frozen, in evaluation mode.
+
+    Raises:
+        UserError: a network of another kind.
+    """
+    if "sorter" not in parts:
+        return None
+    sorter = rebuild_as(Embedding, parts["sorter"])
+    sorter.eval().requires_grad_(False)
+    return sorter

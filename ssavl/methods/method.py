@@ -12,6 +12,7 @@ from torch import nn
 from ssavl.engine.act import Act
 from ssavl.images.draws import Draws
 from ssavl.models.protocol import Clusterer
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.likelihood import Likelihood
@@ -68,15 +69,15 @@ class Leaves:
         encoders: over disjoint blocks of its latent space, ready to be used.
         training_encoders: such as only helped to train the generator; a fit can start from them.
         clusterer: images to probabilities of a category that no generator reads.
-        training_clusterer: one that only sorted real images for the training; what it says of
-            images by itself is a baseline of what was trained.
+        sorter: what sorted the real images for the training; what it says of images by itself is a
+            baseline of what was trained.
     """
 
     generator: ConvGenerator | None = None
     encoders: tuple[Encoder, ...] = ()
     training_encoders: tuple[Encoder, ...] = ()
     clusterer: Clusterer | None = None
-    training_clusterer: Clusterer | None = None
+    sorter: Embedding | None = None
 
 
 def nothing() -> dict[str, Any]:

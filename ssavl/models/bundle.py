@@ -14,13 +14,10 @@ from ssavl.generators import Generator, Source, WeightsFile, load_generator
 from ssavl.generators.description import Description
 from ssavl.generators.memory import AnyGan, as_generator
 from ssavl.generators.origin import Origin
-from ssavl.generators.own import Loaded
 from ssavl.latents.space import LatentSpace
-from ssavl.models.files import Saved, clusterer_of, file_of, load_model, write
+from ssavl.models.files import Saved, file_of, load_model, write
 from ssavl.models.inference import InferenceModel
-from ssavl.models.protocol import Clusterer
 from ssavl.networks.generator import GeneratorNetwork
-from ssavl.storage.checkpoint import rebuilding
 from ssavl.storage.weights import weights_hash
 
 Model = TypeVar("Model")
@@ -129,22 +126,6 @@ def load_saved(paths: Sequence[Path], compute: Compute) -> dict[str, tuple[Path,
             if isinstance(part, nn.Module):
                 compute.place(part)
     return models
-
-
-def sorter_of(loaded: Loaded, path: Path, compute: Compute) -> Clusterer | None:
-    """What sorted the real images for the training of a generator, on the device; ``None`` where
-    none did.
-
-    Raises:
-        UserError: an entry of the file ``path`` that is no clusterer.
-    """
-    if loaded.training_clusterer is None:
-        return None
-    with rebuilding(path):
-        sorter = clusterer_of(loaded.training_clusterer)
-    assert isinstance(sorter, nn.Module)
-    compute.place(sorter)
-    return sorter
 
 
 def inferring(

@@ -7,7 +7,7 @@
         "training_encoders": [entry, ...],     # what training left beside it; fitted to nothing
         "encoders": {"name", "image_noise", "origin", "networks": [entry, ...]},
         "clusterer": entry,
-        "training_clusterer": entry,           # what sorted real images for the training
+        "sorter": entry,                       # what sorted real images for the training
     }}
 
 What a model has not is absent. An entry is ``{"network", "config", "state"}``
@@ -36,10 +36,12 @@ from ssavl.generators.own import (
     generator_of,
     parts_of,
     require_space,
+    sorter_of,
     training_encoders_of,
 )
 from ssavl.models.inference import InferenceModel, check_name
 from ssavl.models.protocol import Clusterer
+from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.networks.registry import Entry, entry, named, rebuild, rebuild_as
@@ -69,7 +71,7 @@ class Saved:
         inference: its fitted encoders.
         clusterer: categories of images that no generator reads; an ``nn.Module``.
         training_encoders: what the generator's training left of encoders; fitted to nothing.
-        training_clusterer: what sorted real images for that training; an ``nn.Module``.
+        sorter: what sorted real images for that training.
     """
 
     method: str
@@ -78,7 +80,7 @@ class Saved:
     inference: InferenceModel | None = None
     clusterer: Clusterer | None = None
     training_encoders: tuple[Encoder, ...] = ()
-    training_clusterer: Clusterer | None = None
+    sorter: Embedding | None = None
 
     @property
     def name(self) -> str:
@@ -127,9 +129,8 @@ def payload(saved: Saved) -> dict[str, Any]:
     if saved.clusterer is not None:
         assert isinstance(saved.clusterer, nn.Module)
         parts["clusterer"] = entry(saved.clusterer)
-    if saved.training_clusterer is not None:
-        assert isinstance(saved.training_clusterer, nn.Module)
-        parts["training_clusterer"] = entry(saved.training_clusterer)
+    if saved.sorter is not None:
+        parts["sorter"] = entry(saved.sorter)
     return {
         "method": saved.method,
         "params": dict(saved.params),
@@ -207,10 +208,8 @@ def _read(content: Mapping[str, Any]) -> Saved:
     left = tuple(rebuild_as(Encoder, one) for one in training_encoders_of(parts))
     if content["kind"] != MODEL:  # FORMAT 1 did not say what had trained it
         return Saved("ss-avl", {}, generator, inference, None, left)
-    clusterer, sorter = (
-        clusterer_of(parts[part]) if part in parts else None
-        for part in ("clusterer", "training_clusterer")
-    )
+    clusterer = _clusterer(parts["clusterer"]) if "clusterer" in parts else None
+    sorter = sorter_of(parts)
     check_name(content["method"])
     require_space(content, _space(generator, inference))
     saved = Saved(
@@ -229,12 +228,7 @@ def _inference(part: Mapping[str, Any]) -> InferenceModel:
     return model
 
 
-def clusterer_of(part: Entry) -> Clusterer:
-    """The clusterer of an entry, frozen, in evaluation mode.
-
-    Raises:
-        UserError: a network that has no categories to tell.
-    """
+def _clusterer(part: Entry) -> Clusterer:
     network = rebuild(part).eval().requires_grad_(False)
     if not isinstance(network, Clusterer):
         raise UserError(f"the network '{part['network']}' has no categories to tell")

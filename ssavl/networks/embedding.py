@@ -19,25 +19,28 @@ class Embedding(nn.Module):
     One hidden layer stands between trunk and vector, so that the trunk keeps more of an image than
     the loss on the vectors asks for (Chen et al. 2020, section 4.2).
 
-    Once clusters are found in it, it keeps the protocol ``Clusterer``: an image belongs to the
-    centre that is nearest to its vector.
+    It remembers which images it was trained on, and what they were sorted into. Another image then
+    belongs to the cluster of its neighbours (:meth:`sort`).
 
     Args:
         size: of a vector.
-        categories: how many clusters.
-        temperature: of :meth:`probabilities`; the one that the embedding was trained by.
+        count: how many images it is trained on.
+        neighbours: how many vote on the cluster of another image.
 
     Attributes:
-        centres: unit vectors ``(categories, size)``; zero before clusters are found.
+        labels: clusters ``(count,)`` of the training images, in their order.
+        means: their mean pixels ``(count,)``, by which the same images are known again.
     """
 
-    centres: Tensor
+    labels: Tensor
+    means: Tensor
 
-    def __init__(self, trunk: Trunk, size: int, categories: int, temperature: float) -> None:
+    def __init__(self, trunk: Trunk, size: int, count: int, neighbours: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.temperature = temperature
-        self.register_buffer("centres", torch.zeros(categories, size))
+        self.size, self.neighbours = size, neighbours
+        self.register_buffer("labels", torch.zeros(count, dtype=torch.int64))
+        self.register_buffer("means", torch.zeros(count))
         self.projection = nn.Sequential(
             nn.Linear(trunk.features, trunk.features),
             nn.LeakyReLU(0.2),
@@ -48,19 +51,18 @@ class Embedding(nn.Module):
     def from_config(cls, config: Mapping[str, Any]) -> Embedding:
         """The untrained embedding that :attr:`config` describes."""
         trunk = Trunk(tuple(config["image_shape"]), config["width"], config["features"])
-        return cls(trunk, config["size"], config["categories"], config["temperature"])
+        return cls(trunk, config["size"], config["count"], config["neighbours"])
 
     @property
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the network, for checkpoint files."""
-        categories, size = self.centres.shape
         return {
             "image_shape": list(self.trunk.image_shape),
             "width": self.trunk.width,
             "features": self.trunk.features,
-            "size": size,
-            "categories": categories,
-            "temperature": self.temperature,
+            "size": self.size,
+            "count": len(self.labels),
+            "neighbours": self.neighbours,
         }
 
     @property
@@ -68,11 +70,24 @@ class Embedding(nn.Module):
         """Channels, height and width of the images that it reads."""
         return self.trunk.image_shape
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """``(B, categories)`` of images ``(B, C, H, W)``: the softmax of cosines over the
-        temperature.
+    def features(self, x: Tensor) -> Tensor:
+        """Unit vectors ``(B, trunk.features)`` that neighbours are found by."""
+        return F.normalize(self.trunk(x).float(), dim=-1)
+
+    def knows(self, means: Tensor) -> bool:
+        """Whether these are the mean pixels ``(N,)`` of the images that it was trained on."""
+        return means.shape == self.means.shape and torch.allclose(means, self.means, atol=1e-5)
+
+    def sort(self, x: Tensor, known: Tensor) -> Tensor:
+        """The cluster ``(B,)`` that the neighbours of each image ``(B, C, H, W)`` are in, by the
+        sum of their cosines.
+
+        Args:
+            known: :meth:`features` of the training images, in their order.
         """
-        return torch.softmax(self(x) @ self.centres.T / self.temperature, dim=-1)
+        cosines, near = (self.features(x) @ known.T).topk(min(self.neighbours, len(known)), dim=1)
+        votes = cosines.new_zeros(len(x), int(self.labels.max()) + 1)
+        return votes.scatter_add_(1, self.labels[near], cosines).argmax(1)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.normalize(self.projection(self.trunk(x)).float(), dim=-1)

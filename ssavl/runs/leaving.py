@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from ssavl.engine.run import Run
 from ssavl.generators import Source
 from ssavl.generators.origin import Origin
@@ -32,9 +30,7 @@ def collect(name: str, settings: Mapping[str, Any], leaves: Leaves, run: Run) ->
         generator = averaged.cpu().eval()
     left = tuple(encoder.cpu() for encoder in leaves.training_encoders)
     model = InferenceModel(leaves.encoders, name).cpu() if leaves.encoders else None
-    sorter = leaves.training_clusterer
-    if isinstance(sorter, nn.Module):
-        sorter.cpu()
+    sorter = None if leaves.sorter is None else leaves.sorter.cpu()
     return Saved(name, settings, generator, model, leaves.clusterer, left, sorter)
 
 

@@ -32,7 +32,6 @@ from typing import Any
 import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
-from torch.nn import functional as F
 
 from ssavl.engine.act import Act
 from ssavl.engine.memory import Memory
@@ -54,14 +53,12 @@ class Clusters:
 
     Attributes:
         labels: int64 ``(N,)``.
-        centres: unit vectors ``(K, size)`` in the embedding: the mean of each category's images.
         inertia: mean squared distance of the embedded images to the nearest centre of k-means; of
             several runs with the same parameters, no label is needed to prefer the tightest.
         moved: share of the images that the third step moved to another category.
     """
 
     labels: Tensor
-    centres: Tensor
     inertia: float
     moved: float
 
@@ -118,7 +115,7 @@ def build_clustering(
         inertia=torch.zeros((), dtype=torch.float64),
         moved=torch.zeros((), dtype=torch.float64),
     )
-    embedding = Embedding(trunk, params.size, categories, params.temperature)
+    embedding = Embedding(trunk, params.size, data.count, params.neighbours)
     return Clustering(embedding, memory, params, data, categories, seed)
 
 
@@ -145,7 +142,8 @@ def settle(clustering: Clustering, code_encoder: Encoder | None) -> None:
     found = find_clusters(
         embedding, batches, clustering.categories, clustering.params, clustering.seed
     )
-    embedding.centres.copy_(found.centres)
+    embedding.labels.copy_(found.labels)
+    embedding.means.copy_(torch.cat([x.mean((1, 2, 3)) for x in clustering.data.batches(1000)]))
     clustering.memory.labels.copy_(found.labels)
     clustering.memory.inertia.fill_(found.inertia)
     clustering.memory.moved.fill_(found.moved)
@@ -172,16 +170,13 @@ def find_clusters(
     for x in batches:
         features.append(embedding.trunk(x).float())
         points.append(embedding(x))
-    embedded = torch.cat(points).cpu()
-    fit = KMeans(categories, n_init=params.restarts, random_state=seed).fit(embedded.numpy())
+    fit = KMeans(categories, n_init=params.restarts, random_state=seed).fit(
+        torch.cat(points).cpu().numpy()
+    )
     start = torch.as_tensor(fit.labels_, dtype=torch.int64)
     labels = nearest_mean(
         spectrum(neighbours(torch.cat(features), params.neighbours), params.directions),
         start,
         categories,
     )
-    centres = torch.as_tensor(fit.cluster_centers_, dtype=embedded.dtype)
-    for category in labels.unique():  # one that the third step has emptied keeps its start
-        centres[category] = embedded[labels == category].mean(0)
-    moved = (labels != start).float().mean().item()
-    return Clusters(labels, F.normalize(centres, dim=-1), fit.inertia_ / len(labels), moved)
+    return Clusters(labels, fit.inertia_ / len(labels), (labels != start).float().mean().item())

@@ -54,7 +54,7 @@ def build(params: SsAvlParams, common: Common, data: Draws) -> Method:
         Leaves(
             players.generator,
             training_encoders=leaves,
-            training_clusterer=None if clustering is None else clustering.embedding,
+            sorter=None if clustering is None else clustering.embedding,
         ),
         {"generator": params.ema_decay} if params.ema_decay else {},
         nothing if clustering is None else clustering.summary,
