@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-STUDY = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "ssavl")
+STUDY = ("dvc.yaml", "params.yaml", "recipe.yaml", ".dvcignore", ".gitignore", "ssavl")
 
 
 def environment() -> dict[str, str]:
@@ -61,6 +61,13 @@ def tiny_repository(folder: Path, overrides: list[str]) -> Path:
 
     from ssavl.params.file import load_params
 
+    params = load_params(ROOT / "params.yaml", [o for o in overrides if o != "--set"])
+    text = yaml.safe_dump(params.model_dump(mode="json", by_alias=True), sort_keys=False)
+    return repository(folder, text)
+
+
+def repository(folder: Path, params: str) -> Path:
+    """A git and DVC repository with the default study's own files, but for ``params.yaml``."""
     folder.mkdir()
     for name in STUDY:
         source = ROOT / name
@@ -71,9 +78,7 @@ def tiny_repository(folder: Path, overrides: list[str]) -> Path:
     (folder / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
     shutil.copy(ROOT / ".dvc/.gitignore", folder / ".dvc/.gitignore")
-    params = load_params(ROOT / "params.yaml", [o for o in overrides if o != "--set"])
-    text = yaml.safe_dump(params.model_dump(mode="json", by_alias=True), sort_keys=False)
-    (folder / "params.yaml").write_text(text)
+    (folder / "params.yaml").write_text(params)
     run("git", "init", "-q", cwd=folder)
     run("git", "add", "-A", cwd=folder)
     run("git", "commit", "-qm", "study", cwd=folder)

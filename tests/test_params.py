@@ -76,3 +76,35 @@ def test_bad_files() -> None:
     Path("p.yaml").write_text("seed: 1")
     with pytest.raises(UserError, match="not a section"):
         load_params(Path("p.yaml"), ["seed.x=1"])
+
+
+def test_a_file_goes_before_its_recipe_section_by_section() -> None:
+    Path("rest.yaml").write_text(
+        "beta: 2\nlatents: {code: 3}\n"
+        "train-gan: {n_critic: 5, mi_warmup: {start: 7}, code_opening: {start: 1}}\n"
+    )
+    Path("p.yaml").write_text(
+        "recipe: rest.yaml\nlatents: {}\n"
+        "train-gan: {iterations: 11, mi_warmup: {length: 8}, code_opening: {}}\n"
+    )
+    params = load_params(Path("p.yaml"), ["beta=3"])
+    gan = params.train_gan
+    assert (params.beta, gan.iterations, gan.n_critic) == (3, 11, 5)
+    assert (gan.mi_warmup.start, gan.mi_warmup.length) == (7, 8)
+    assert (params.latents.code, gan.code_opening.start) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("nowhere.yaml", "nowhere.yaml does not exist: p.yaml names it as its recipe"),
+        ("p.yaml", "p.yaml is a recipe, and names another"),
+        ("../p.yaml", "name a file beside it"),
+        ("/etc/passwd", "name a file beside it"),
+        ("7", "name a file beside it"),
+    ],
+)
+def test_a_recipe_is_a_file_beside(recipe: str, message: str) -> None:
+    Path("p.yaml").write_text(f"recipe: {recipe}\nseed: 1\n")
+    with pytest.raises(UserError, match=re.escape(message)):
+        load_params(Path("p.yaml"))

@@ -30,7 +30,7 @@ from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params.stages import Params
 from ssavl.runs.calibrate import calibrate
 from ssavl.runs.probe import OFFSET
-from ssavl.runs.results import BASELINES, CALIBRATION, CONFUSION, METRICS
+from ssavl.runs.results import BASELINES, CALIBRATION, CONFUSION, HEADLINE, METRICS
 from ssavl.runs.workspace import Options, seed_everything
 from ssavl.storage.files import locked, write_json
 
@@ -40,6 +40,7 @@ KEYS = (
     "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category",
     "calibration_noise", "calibration_code", "calibration_category",
 )  # fmt: skip
+MAIN = ("accuracy", "mse", "ll")  # columns of `dvc exp show`, three per model
 
 
 Categories = tuple[Tensor, int]  # of the split's images, (N,), and how many values they have
@@ -49,7 +50,7 @@ def evaluate(
     params: Params, data: Path, gan: Source, encoders: Sequence[Path], out: Path, options: Options
 ) -> dict[str, Any]:
     """Write ``metrics.json``, ``baselines.json``, ``confusion.json`` and ``calibration.json``,
-    and return the four.
+    and return the four; ``headline.json`` repeats the main metrics, for DVC's tables.
 
     Calibration is measured on generated images, whose latents are known; everything else on the
     split. A metric that a model has not (a divergence of a block that it does not infer; all but
@@ -73,7 +74,7 @@ def evaluate(
     found = measures.of_all(saved)
     # k-means has a file of its own, so that every object of metrics.json is a model of ours.
     tables = {name: table for name, (_, _, table) in found.items() if table is not None}
-    result = {
+    result: dict[str, Any] = {
         "metrics": {name: values for name, (values, _, _) in found.items()},
         "baselines": measures.baselines(tables),
         "confusion": {
@@ -88,7 +89,13 @@ def evaluate(
             (METRICS, BASELINES, CONFUSION, CALIBRATION), result.values(), strict=True
         ):
             write_json(out / file, value)
+        write_json(out / HEADLINE, headline(result["metrics"]))
     return result
+
+
+def headline(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The main metrics of each model."""
+    return {name: {key: values.get(key) for key in MAIN} for name, values in metrics.items()}
 
 
 class _Measures:

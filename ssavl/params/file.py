@@ -13,6 +13,8 @@ from ssavl.errors import UserError
 from ssavl.params.section import one_line
 from ssavl.params.stages import Params
 
+RECIPE = "recipe"
+
 MOVED = {
     "train-gan.noise_dim": "latents.noise",
     "train-gan.code_dim": "latents.code",
@@ -33,6 +35,9 @@ def load_params(
     """Parameters from a YAML file, ``key=value`` overrides (dotted keys, YAML values) and flags,
     last one wins.
 
+    A file may name another beside it, ``recipe: NAME``, whose values it goes before: so it holds
+    what people turn, and the recipe the rest.
+
     Args:
         path: the file; ``None`` for the defaults alone.
         overrides: such as ``train-gan.iterations=500``.
@@ -42,20 +47,7 @@ def load_params(
         UserError: no such file, bad YAML, an unknown key (with the nearest known one) or a value
             out of range.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except FileNotFoundError:
-            raise UserError(
-                f"{path} does not exist: name a parameter file, or leave --params out"
-            ) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(values, dict):
-            raise UserError(
-                f"{path} must hold sections with parameters, not a {type(values).__name__}"
-            )
+    values = {} if path is None else with_recipe(path)
     origin = str(path) if path is not None else "parameters"
     for override in overrides:
         key, separator, text = override.partition("=")
@@ -77,6 +69,50 @@ def load_params(
         return Params.model_validate(values)
     except ValidationError as error:
         raise UserError(f"{origin}: {one_line(error.errors(), Params)}") from None
+
+
+def with_recipe(path: Path) -> dict[str, Any]:
+    """The values of a file, over those of the recipe that it names."""
+    values = _read(path, "name a parameter file, or leave --params out")
+    if RECIPE not in values:
+        return values
+    name = values.pop(RECIPE)
+    if not isinstance(name, str) or name != Path(name).name:
+        raise UserError(
+            f"{path}: recipe = {name!r:.80}: name a file beside it, such as {RECIPE}.yaml"
+        )
+    recipe = path.parent / name
+    below = _read(recipe, f"{path} names it as its recipe")
+    if RECIPE in below:
+        raise UserError(f"{recipe} is a recipe, and names another: put all into one")
+    return _merged(below, values)
+
+
+def _read(path: Path, remedy: str) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: {remedy}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold sections with parameters, not a {type(values).__name__}")
+    return values
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any], top: bool = True) -> dict[str, Any]:
+    """Two mappings as one; where both have a value, that of ``above``.
+
+    Empty, a section says nothing; what is empty inside a section is meant: ``survivors: {}``.
+    """
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        if isinstance(old, dict) and isinstance(value, dict) and (top or value):
+            value = _merged(old, value, top=False)
+        merged[name] = value
+    return merged
 
 
 def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
