@@ -228,6 +228,15 @@ def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
     assert "nothing for encoders = code" in result.output
 
 
+def test_a_model_has_the_name_that_its_fit_gives_it(data: Path) -> None:
+    result = invoke("fit-encoders", *tiny_overrides(fit_encoders__name="ssavl-mine"))
+    assert result.exit_code == 0, result.output
+    assert load_encoders(data / "encoders").name == "ssavl-mine"
+    result = invoke("fit-encoders", *tiny_overrides(fit_encoders__name="../mine"))
+    assert result.exit_code == 1
+    assert "fit-encoders.name" in result.stderr
+
+
 def test_the_clusters_that_a_training_started_from_are_a_baseline(data: Path) -> None:
     clusters = "{iterations: 1, batch_size: 8, size: 4, neighbours: 3, directions: 3}"
     own = ["--set", f"train-gan.real_clusters={clusters}", "--set", "train-gan.iterations=1"]
