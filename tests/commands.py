@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "folder": ["data/evaluate"],
     "figure": ["reconstructions"],
     "name": ["vae"],
+    "project": ["written/project"],
 }
 EXTRA: dict[str, list[str]] = {
     "interpolate": ["-o", "written/walk.png"],

@@ -11,6 +11,7 @@ import click
 from ssavl.cli.evaluate import evaluate
 from ssavl.cli.generator import decode, inspect, sample
 from ssavl.cli.images import encode, export, interpolate, invert, reconstruct, score
+from ssavl.cli.init import init
 from ssavl.cli.methods import methods
 from ssavl.cli.pipeline import (
     fit_encoders,
@@ -79,5 +80,7 @@ GENERATOR = (inspect, sample, decode)
 IMAGES = (encode, reconstruct, invert, interpolate, score, export)
 RESULTS = (render, metrics, compare)
 
-for command in (*PIPELINE, *METHODS, *JUDGES, *GENERATOR, *IMAGES, *RESULTS):
+PROJECT = (init,)
+
+for command in (*PIPELINE, *METHODS, *JUDGES, *GENERATOR, *IMAGES, *RESULTS, *PROJECT):
     main.add_command(command)
