@@ -7,6 +7,10 @@ class UserError(Exception):
     """Bad input or a bad environment. The message is one line: the cause, then what to do."""
 
 
+class BadOption(UserError):
+    """An option of the command line has a value that it does not take; exit status 2."""
+
+
 class Interrupted(Exception):
     """A signal asked the program to stop; the run was saved.
     The shell's exit status is 128 + ``signum``.

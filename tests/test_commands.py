@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import click
 import pytest
 
 from ssavl.cli.images import FORMATS
+from ssavl.cli.kinds import FolderOf
 from ssavl.cli.main import main
 from ssavl.cli.parameter import ParameterOption
 from ssavl.cli.subject import PRIORS
@@ -85,6 +89,8 @@ def test_an_option_is_named_and_defaults_like_its_parameter(key: str) -> None:
 def test_choices_are_the_parameters(key: str) -> None:
     option = OVERRIDES[key]
     kind, _ = parameter(option.key)
+    if get_origin(kind) in (Union, UnionType):  # or null
+        kind = get_args(kind)[0]
     assert get_origin(kind) is Literal
     assert isinstance(option.type, click.Choice)
     assert tuple(option.type.choices) == get_args(kind)
@@ -113,6 +119,103 @@ def test_a_range_is_no_stricter_than_the_parameters(key: str) -> None:
 def test_what_is_kept_twice_is_the_same() -> None:
     assert export.FORMATS == FORMATS
     assert (*PRIORS, "categorical") == get_args(Prior)
+
+
+WRONG = {click.Choice: "none such", click.IntRange: "-1000000000", click.FloatRange: "nan"}
+
+
+def wrong(option: click.Option) -> list[str]:
+    """A value that an option cannot take."""
+    for kind, value in WRONG.items():
+        if isinstance(option.type, kind):
+            return [value] * option.nargs
+    return [""] * option.nargs
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_bad_value_names_its_option_and_exits_with_2(name: str) -> None:
+    given = [option for option in options(COMMANDS[name]) if not option.is_flag]
+    for option in given:
+        result = invoke(*name.split(), option.opts[-1], *wrong(option))
+        assert result.exit_code == 2, (option.opts, result.output)
+        assert f"Invalid value for '{option.opts[0]}'" in result.stderr, result.stderr
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_every_option_takes(name: str) -> None:
+    """A range, a choice or a form."""
+    for option in options(COMMANDS[name]):
+        if option.is_flag:
+            continue
+        _, text = option.get_help_record(click.Context(COMMANDS[name])) or ("", "")
+        form = option.make_metavar(click.Context(COMMANDS[name]))
+        assert form != "TEXT", option.opts
+        if isinstance(option.type, RANGE):
+            assert any(sign in text for sign in "<>") or "finite" in text, text
+        if isinstance(option.type, click.Choice):
+            assert all(str(choice) in form for choice in option.type.choices)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--set", "seed=x"], "--set"),
+        (["--set", "nothing=1"], "--set"),
+        (["--iterations", "5", "--set", "train-gan.code_opening.start=3"], ""),
+        (["--iterations", "5", "--set", "train-gan.code_opening.start=30"], "--set"),
+        (["--iterations", "5"], "--iterations"),
+        (["--iterations", "5", "--set", "bta=1"], "--set"),
+    ],
+)
+def test_the_option_that_spoils_the_parameters_is_named(arguments: list[str], named: str) -> None:
+    Path("params.yaml").write_text(
+        "seed: 1\n" if "--set" in arguments else "train-gan: {code_opening: {start: 100}}\n"
+    )
+    result = invoke("train-gan", *arguments, "--dry-run")
+    assert result.exit_code == (2 if named else 0)
+    assert result.stderr.startswith(
+        f"Error: invalid value for {named}: params.yaml: " if named else ""
+    )
+    assert result.stderr.count("\n") == bool(named)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_folder_is_not_named_like_a_file(name: str) -> None:
+    """One kind of value says so, whatever the command."""
+    for option in options(COMMANDS[name]):
+        text = str(option.help).lower()
+        if not re.match(r"folder (to write|for|that features)", text):
+            continue
+        assert isinstance(option.type, FolderOf), option.opts
+        for wrong in ("s.zip", "x.png", "t.csv", "m.pt"):
+            result = invoke(*name.split(), option.opts[-1], wrong)
+            assert result.exit_code == 2
+            assert f"'{wrong}' is named like a file" in result.stderr
+
+
+def test_a_generator_that_nobody_trained_says_how_to_come_by_one() -> None:
+    result = invoke("sample", "-o", "images")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: data/gan/generator.pt does not exist: "
+        "run `dvc repro`, or name a generator with --gan\n"
+    )
+
+
+def test_which_parameters_count_is_said_where_it_is_not_plain(data: Path) -> None:
+    """Once, with the result; a dry run has it in its plan."""
+    Path("sub").mkdir()
+    Path("own.yaml").write_text("seed: 1\n")
+    arguments = ("sample", "-n", "1", "--gan", str(data / "gan/generator.pt"), "-o", "images")
+    here = "no params.yaml here: parameters have their defaults"
+    assert invoke(*arguments).stderr == f"{here}\n"
+    assert invoke(*arguments, "--params", "own.yaml").stderr == ""
+    Path("own.yaml").rename("params.yaml")
+    assert invoke(*arguments).stderr == ""
+    assert json.loads(invoke(*arguments, "--dry-run", "--json").stdout)["params"] == "params.yaml"
+    os.chdir("sub")
+    assert invoke(*arguments).stderr == f"{here}; --params ../params.yaml takes that one\n"
 
 
 def plan(*arguments: str) -> dict[str, Any]:

@@ -104,9 +104,7 @@ def test_several_models_of_a_run_have_a_row_each(data: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data"], "NAME=FOLDER"),
         (["a=nowhere"], "does not exist"),
-        (["ours=ours-0", "-o", "t.xlsx"], ".json, .csv, .md, .tex"),
         (["ours=ours-0", "-o", "t.csv", "--keep"], "name its .json"),
         (["ours=ours-0", "-o", "t.json", "--keep"], "t.json does not exist"),
         (["ours=ours-0", "-o", "ours-0/metrics.json", "--keep"], "no summary of runs"),

@@ -92,7 +92,6 @@ def test_it_reads_what_compare_writes() -> None:
         (["metrics.json"], "no summary of runs"),
         (["empty.json"], "no row"),
         (["summary.json", "--metric", "fid"], "no metric 'fid', only accuracy, mse"),
-        (["summary.json", "-o", "c.pdf"], ".png"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(arguments: list[str], message: str) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
+from ssavl.cli.default_group import DefaultGroup
 from ssavl.cli.judge import fidelity, traversal
+from ssavl.cli.kinds import COUNT, PATH, TEXT
 from ssavl.cli.options import (
-    COUNT,
-    PATH,
     Common,
-    DefaultGroup,
     common,
     data_option,
     encoders_option,
@@ -67,6 +66,7 @@ def models(
 )
 @click.option(
     "--data",
+    type=TEXT,
     metavar="DATA",
     help="Images of known factors: dsprites (rendered), its official .npz, or a .csv with the "
     "column `file` and a column per factor.",

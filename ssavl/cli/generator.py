@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import COUNT, PATH, Common, common, target_option
+from ssavl.cli.kinds import COUNT, FOLDER, PATH, PICTURES, TABLE
+from ssavl.cli.options import Common, common, target_option
 from ssavl.cli.subject import GanFlags, batch_option, gan_options
 from ssavl.errors import UserError
 
-images_option = target_option("Folder for images as PNG files, or a .npy array of them.")
+images_option = target_option(PICTURES, "Folder for images as PNG files, or a .npy array of them.")
 
 
 @click.command("inspect")
 @gan_options
-@click.option("--out", type=PATH, help="Folder for samples.png, a grid of generated images.")
+@click.option("--out", type=FOLDER, help="Folder for samples.png, a grid of generated images.")
 @click.option(
     "--write",
     is_flag=True,
@@ -53,7 +54,7 @@ def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> Non
 @images_option
 @click.option(
     "--latents",
-    type=PATH,
+    type=TABLE,
     help="Table for the latents of the images: .npz, .csv or .parquet.",
 )
 @batch_option

@@ -7,7 +7,8 @@ from typing import Literal
 
 import click
 
-from ssavl.cli.options import COUNT, PATH, target_option
+from ssavl.cli.kinds import COUNT, FOLDER, PICTURES, TABLE, PathOf, Real
+from ssavl.cli.options import target_option
 from ssavl.cli.subject import Use, images_argument, uses_model
 
 FORMATS = ("safetensors", "torch", "onnx")  # as in ssavl.uses.export, which would bring torch along
@@ -15,7 +16,7 @@ FORMATS = ("safetensors", "torch", "onnx")  # as in ssavl.uses.export, which wou
 
 @click.command("encode")
 @images_argument
-@target_option("Table of latents to write: .npz, .csv or .parquet.")
+@target_option(TABLE, "Table of latents to write: .npz, .csv or .parquet.")
 @uses_model
 def encode(use: Use, images: tuple[Path, ...], out: Path) -> None:
     """Latents of any number of IMAGES: files, folders, .npy arrays.
@@ -32,7 +33,7 @@ def encode(use: Use, images: tuple[Path, ...], out: Path) -> None:
 
 @click.command("reconstruct")
 @images_argument
-@target_option("Folder for reconstructions as PNG files, or a .npy array of them.")
+@target_option(PICTURES, "Folder for reconstructions as PNG files, or a .npy array of them.")
 @uses_model
 def reconstruct(use: Use, images: tuple[Path, ...], out: Path) -> None:
     """The generator's own version of IMAGES, and the error of each."""
@@ -47,10 +48,10 @@ def reconstruct(use: Use, images: tuple[Path, ...], out: Path) -> None:
 
 @click.command("invert")
 @images_argument
-@target_option("Table of refined latents to write: .npz, .csv or .parquet.")
+@target_option(TABLE, "Table of refined latents to write: .npz, .csv or .parquet.")
 @click.option(
     "--pictures",
-    type=PATH,
+    type=PICTURES,
     help="Folder for the images of the refined latents as PNG files, or a .npy array of them.",
 )
 @click.option(
@@ -70,14 +71,14 @@ def reconstruct(use: Use, images: tuple[Path, ...], out: Path) -> None:
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=Real(0, min_open=True),
     default=0.1,
     show_default=True,
     help="Learning rate of adam; lbfgs finds its own steps.",
 )
 @click.option(
     "--prior-weight",
-    type=click.FloatRange(0),
+    type=Real(0),
     default=0.001,
     show_default=True,
     help="Weight of the pull towards the prior, against the squared error.",
@@ -118,7 +119,7 @@ def invert(
 
 @click.command("interpolate")
 @images_argument
-@target_option("Picture to write: a .png with a row per walk, or a .gif.")
+@target_option(PathOf(".png", ".gif"), "Picture to write: a .png with a row per walk, or a .gif.")
 @click.option(
     "--steps",
     type=click.IntRange(2, 1000),
@@ -139,7 +140,7 @@ def interpolate(use: Use, images: tuple[Path, ...], out: Path, steps: int) -> No
 
 @click.command("score")
 @images_argument
-@target_option("Table of bounds to write: .npz, .csv or .parquet.")
+@target_option(TABLE, "Table of bounds to write: .npz, .csv or .parquet.")
 @click.option(
     "--samples",
     type=COUNT,
@@ -172,7 +173,7 @@ def _short(value: float | None, digits: int = 4) -> str:
 
 
 @click.command("export")
-@target_option("Folder to write.")
+@target_option(FOLDER, "Folder to write.")
 @click.option(
     "--format",
     "formats",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import PATH
+from ssavl.cli.kinds import FOLDER
 from ssavl.projects.studies import STUDIES
 
 HELP = """Start a project in FOLDER: parameters, pipeline, README.
@@ -22,7 +22,7 @@ LIST = "\n".join(f"{name:<14} {text}" for name, text in STUDIES.items())
 
 
 @click.command("init", help=HELP + LIST)
-@click.argument("project", metavar="[FOLDER]", type=PATH, default=".")
+@click.argument("project", metavar="[FOLDER]", type=FOLDER, default=".")
 @click.option(
     "--study",
     type=click.Choice(list(STUDIES)),

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ssavl.cli.options import COUNT, PATH, Common, common, data_option, out_option
+from ssavl.cli.kinds import COUNT, FOLDER, PATH
+from ssavl.cli.options import Common, common, data_option, out_option
 from ssavl.cli.parameter import parameter, split_option
 from ssavl.cli.results import table
 from ssavl.cli.subject import GanFlags, gan_options
@@ -34,7 +35,7 @@ SHOWN = 3  # dimensions of a block that are named one by one; of more, the mean 
 )
 @click.option(
     "--cache",
-    type=PATH,
+    type=FOLDER,
     show_default=".ssavl",
     help="Folder that features of real images are kept in.",
 )

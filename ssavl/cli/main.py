@@ -23,7 +23,7 @@ from ssavl.cli.pipeline import (
 )
 from ssavl.cli.render import render, render_figures
 from ssavl.cli.results import compare, metrics
-from ssavl.errors import Interrupted, UserError
+from ssavl.errors import BadOption, Interrupted, UserError
 from ssavl.version import __version__
 
 LONGEST = 1000  # characters of an error message
@@ -38,6 +38,8 @@ class Main(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BadOption as error:
+            _fail(str(error), 2)
         except UserError as error:
             _fail(str(error), 1)
         except Interrupted as stop:

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssavl.cli import parameter_file
+from ssavl.cli.kinds import ASSIGNMENT, DEVICE, FOLDER, PATH, Real
 from ssavl.cli.parameter import Command, overrides, parameter
 
 if TYPE_CHECKING:
     from ssavl.params.stages import Params
     from ssavl.runs.watch import ReadImages
     from ssavl.runs.workspace import Options
-
-PATH = click.Path(path_type=Path)
-COUNT = click.IntRange(1)
-DEFAULT_PARAMS = Path("params.yaml")
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,10 @@ class Common:
         An option of the command goes before ``--set``, that before the file (``params.yaml``, if
         there is one), that before the defaults.
         """
-        from ssavl.params.file import load_params
+        return parameter_file.load(self._file(), self.assignments, overrides())
 
-        path = self.params or (DEFAULT_PARAMS if DEFAULT_PARAMS.is_file() else None)
-        return load_params(path, self.assignments, overrides())
+    def _file(self) -> Path | None:
+        return parameter_file.find(self.params)
 
     def options(self) -> Options:
         """How to run."""
@@ -57,7 +55,8 @@ class Common:
         if not self.dry_run:
             return False
         named = {name: _plain(value) for name, value in paths.items()}
-        plan = {"would run": what, "parameters": settings, "paths": named}
+        file = _plain(self._file())
+        plan = {"would run": what, "params": file, "parameters": settings, "paths": named}
         if self.as_json:
             click.echo(json.dumps(plan, indent=2))
         else:
@@ -69,6 +68,7 @@ class Common:
     def report(self, result: Any, text: str) -> None:
         """The result on stdout: JSON when asked for, else text."""
         click.echo(json.dumps(result, indent=2) if self.as_json else text)
+        parameter_file.say_absent()
 
 
 def _plain(value: Any) -> str | list[str] | None:
@@ -84,12 +84,14 @@ PARAMETERS = (
     click.option(
         "--params",
         type=PATH,
-        show_default="params.yaml, if there is one",
+        metavar="FILE",
+        show_default="params.yaml, if there is one here",
         help="Parameter file.",
     ),
     click.option(
         "--set",
         "assignments",
+        type=ASSIGNMENT,
         multiple=True,
         metavar="KEY=VALUE",
         help="Parameter to set, over the file's value; may be repeated.",
@@ -99,6 +101,7 @@ PARAMETERS = (
 COMPUTES = (
     click.option(
         "--device",
+        type=DEVICE,
         metavar="DEVICE",
         show_default="SSAVL_DEVICE, else auto",
         help="Device to compute on: auto, cpu, cuda, cuda:1, mps, ...",
@@ -113,7 +116,7 @@ COMPUTES = (
 TRAINS = (
     click.option(
         "--checkpoint-seconds",
-        type=click.FloatRange(0),
+        type=Real(0),
         default=60.0,
         show_default=True,
         help="Seconds between saves of the state that a stopped run resumes from.",
@@ -169,12 +172,12 @@ def gathered(
 def out_option(default: str) -> Callable[[Command], Command]:
     """``--out``: the folder that the command writes."""
     text = "Folder to write."
-    return click.option("--out", type=PATH, default=default, show_default=True, help=text)
+    return click.option("--out", type=FOLDER, default=default, show_default=True, help=text)
 
 
-def target_option(text: str) -> Callable[[Command], Command]:
+def target_option(kind: click.ParamType[Any], text: str) -> Callable[[Command], Command]:
     """``-o``: what the command writes, which has no usual place."""
-    return click.option("-o", "--out", type=PATH, required=True, help=text)
+    return click.option("-o", "--out", type=kind, required=True, help=text)
 
 
 def encoders_option(text: str) -> Callable[[Command], Command]:
@@ -219,14 +222,3 @@ def reader_of(watch: Sequence[Path]) -> ReadImages | None:
     from ssavl.uses.watch import watched_images
 
     return partial(watched_images, watch)
-
-
-class DefaultGroup(click.Group):
-    """A group that runs its first command where none is named."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, args if named else [next(iter(self.commands)), *args])
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)

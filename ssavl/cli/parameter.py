@@ -7,6 +7,7 @@ Such an option is no argument of its command: it is declared with the parameter'
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -44,6 +45,7 @@ class ParameterOption(click.Option):
 
     def _keep(self, context: click.Context, _: click.Parameter, value: Any) -> None:
         given = None if value == () else value  # an option that may be repeated, and is not there
+        given = str(given) if isinstance(given, Path) else given
         context.meta.setdefault(OVERRIDES, {})[self.key] = given
 
 
@@ -68,7 +70,7 @@ def parameter(
     """
     return click.option(
         *short,
-        f"--{key.rpartition('.')[2].replace('_', '-')}",
+        f"--{name_of(key)}",
         cls=ParameterOption,
         key=key,
         built_in=built_in,
@@ -76,6 +78,11 @@ def parameter(
         help=text,
         **attributes,
     )
+
+
+def name_of(key: str) -> str:
+    """The option of a parameter, without its dashes."""
+    return key.rpartition(".")[2].replace("_", "-")
 
 
 def split_option(section: str, splits: Sequence[str]) -> Callable[[Command], Command]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
+from ssavl.cli.kinds import COUNT, PATH, Method, Real
 from ssavl.cli.options import (
-    COUNT,
-    PATH,
     Common,
     common,
     data_option,
@@ -28,7 +27,7 @@ def iterations_option(section: str, built_in: int) -> Callable[[Command], Comman
     return parameter(f"{section}.iterations", built_in, COUNT, "Iterations of the whole run.")
 
 
-beta_option = parameter("beta", 1.0, click.FloatRange(0), "Weight of every KL divergence.")
+beta_option = parameter("beta", 1.0, Real(0), "Weight of every KL divergence.")
 
 
 @click.command("prepare-data")
@@ -36,7 +35,7 @@ beta_option = parameter("beta", 1.0, click.FloatRange(0), "Weight of every KL di
 @parameter(
     "prepare-data.root",
     "where the data set usually is",
-    click.Path(),
+    PATH,
     "Folder with the official files, or with the images of `folder`.",
 )
 @parameter(
@@ -45,7 +44,9 @@ beta_option = parameter("beta", 1.0, click.FloatRange(0), "Weight of every KL di
     click.IntRange(8, 1024),
     "Side of a prepared image in pixels.",
 )
-@parameter("prepare-data.channels", "1; 3 for `folder`", int, "Channels of an image, 1 or 3.")
+@parameter(
+    "prepare-data.channels", "1; 3 for `folder`", click.Choice([1, 3]), "Channels of an image."
+)
 @parameter("prepare-data.limit", "all", click.IntRange(2), "Images to draw from dsprites.")
 @out_option("data/prepared")
 @common(computes=False)
@@ -187,7 +188,7 @@ def retrain_r(
 
 
 @click.command("train")
-@parameter("train.method", "vae", str, "Method to train, by its name in `ssavl methods`.")
+@parameter("train.method", "vae", Method(), "Method to train, by its name in `ssavl methods`.")
 @data_option
 @out_option("data/model")
 @iterations_option("train", 20000)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import PATH, Common, DefaultGroup, common, gathered, out_option
+from ssavl.cli.default_group import DefaultGroup
+from ssavl.cli.kinds import PATH, TEXT, PathOf, listed
+from ssavl.cli.options import Common, common, gathered, out_option
 from ssavl.cli.parameter import Command, parameter
 from ssavl.cli.subject import GanFlags, gan_options
 
@@ -76,13 +78,18 @@ def render_figures(shared: Common, inputs: Inputs) -> None:
     _render(shared, inputs, shared.load().render_figures.figures, "code")
 
 
-@click.group(cls=DefaultGroup)
-def render() -> None:
-    """Draw a figure, or all, from any bundle by path.
+@click.group(
+    cls=DefaultGroup,
+    help=f"""Draw a figure, or all, from any bundle by path.
 
-    `ssavl render FIGURE OPTIONS` is `ssavl render bundle FIGURE OPTIONS`; `comparison` draws a
-    table of `compare`.
-    """
+`ssavl render FIGURE OPTIONS` is `ssavl render bundle FIGURE OPTIONS`; `comparison` draws a table of
+`compare`.
+
+FIGURE is {listed([*FIGURES, "all"])}.
+""",
+)
+def render() -> None:
+    """Draw a figure."""
 
 
 @click.command("bundle")
@@ -132,6 +139,7 @@ def _render(shared: Common, inputs: Inputs, figures: Sequence[str], block: str) 
 @click.option(
     "--metric",
     "metrics",
+    type=TEXT,
     multiple=True,
     metavar="NAME",
     show_default="every metric that all rows have",
@@ -140,7 +148,7 @@ def _render(shared: Common, inputs: Inputs, figures: Sequence[str], block: str) 
 @click.option(
     "-o",
     "--out",
-    type=PATH,
+    type=PathOf(".png"),
     default="comparison.png",
     show_default=True,
     help="PNG file to write.",

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.options import PATH
-from ssavl.errors import UserError
+from ssavl.cli.kinds import PATH, PathOf, Text
 
 
 @click.command("metrics")
@@ -24,8 +23,19 @@ def metrics(folder: Path, as_json: bool) -> None:
 
 
 @click.command("compare")
-@click.argument("runs", nargs=-1, required=True, metavar="NAME=FOLDER...")
-@click.option("-o", "--out", type=PATH, help="Table to write: .json, .csv, .md or .tex.")
+@click.argument(
+    "runs",
+    type=Text(r"(?s)[^=]+=.+", "NAME=FOLDER"),
+    nargs=-1,
+    required=True,
+    metavar="NAME=FOLDER...",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=PathOf(".json", ".csv", ".md", ".tex"),
+    help="Table to write: .json, .csv, .md or .tex.",
+)
 @click.option(
     "--keep",
     is_flag=True,
@@ -38,9 +48,7 @@ def compare(runs: tuple[str, ...], out: Path | None, keep: bool) -> None:
     """
     pairs = []
     for text in runs:
-        name, separator, folder = text.partition("=")
-        if not separator or not name:
-            raise UserError(f"{text!r}: write it as NAME=FOLDER")
+        name, _, folder = text.partition("=")
         pairs.append((name, Path(folder)))
     from ssavl.uses.compare import compare as run
     from ssavl.uses.compare import markdown

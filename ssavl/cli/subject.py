@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssavl.cli.options import COUNT, PATH, Common, common, gathered
+from ssavl.cli.kinds import ARGUMENT, COUNT, PATH, SHAPE, TEXT, Real
+from ssavl.cli.options import Common, common, gathered
 from ssavl.cli.parameter import Command
 from ssavl.errors import UserError
 
@@ -79,9 +80,15 @@ def gan_options(function: Command) -> Command:
 
 
 def _gan_options(default: str) -> Callable[[Command], Command]:
-    decorators = (
+    return gathered(GanFlags, "gan", (*_named(default), *_described()))
+
+
+def _named(default: str) -> tuple[Callable[[Command], Command], ...]:
+    """Options that name a generator."""
+    return (
         click.option(
             "--gan",
+            type=TEXT,
             metavar="FILE|MODULE:FACTORY",
             show_default=default,
             help="Generator: our generator.pt, a checkpoint, or code that makes one.",
@@ -94,6 +101,7 @@ def _gan_options(default: str) -> Callable[[Command], Command]:
         ),
         click.option(
             "--gan-arg",
+            type=ARGUMENT,
             multiple=True,
             metavar="NAME=VALUE",
             help="Argument that the factory is called with; may be repeated.",
@@ -103,8 +111,15 @@ def _gan_options(default: str) -> Callable[[Command], Command]:
             is_flag=True,
             help="Allow --gan to be a torch.export or TorchScript file, which can execute code.",
         ),
+    )
+
+
+def _described() -> tuple[Callable[[Command], Command], ...]:
+    """Options that say what its file cannot."""
+    return (
         click.option(
             "--key",
+            type=TEXT,
             metavar="NAME",
             show_default="the only one there",
             help="Name of the generator's weights in a checkpoint, such as g_ema.",
@@ -117,6 +132,7 @@ def _gan_options(default: str) -> Callable[[Command], Command]:
         ),
         click.option(
             "--latent-shape",
+            type=SHAPE,
             metavar="N,N,...",
             show_default="that of .gan.yaml, else N, else N,1,1",
             help="Shape in which the generator takes one latent vector.",
@@ -129,14 +145,23 @@ def _gan_options(default: str) -> Callable[[Command], Command]:
         ),
         click.option(
             "--output-range",
-            type=float,
+            type=Real(),
             nargs=2,
+            callback=_ascending,
             metavar="LOW HIGH",
             show_default="that of .gan.yaml, else 0 1, or -1 1 where a pixel is negative",
             help="Range of the pixels that the generator makes.",
         ),
     )
-    return gathered(GanFlags, "gan", decorators)
+
+
+def _ascending(
+    context: click.Context, option: click.Parameter, value: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Refuse a range that is none."""
+    if value is not None and value[0] >= value[1]:
+        raise click.BadParameter("the first must be below the second", context, option)
+    return value
 
 
 @dataclass(frozen=True)

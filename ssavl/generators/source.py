@@ -21,6 +21,8 @@ from ssavl.errors import UserError
 from ssavl.generators.description import Description
 from ssavl.params.section import one_line
 
+USUAL = Path("data/gan/generator.pt")  # where the pipeline leaves one
+
 # 1: gan_ckpt of the parameter file counts as typed, with --trust
 TRUST_GAN_CKPT = "SSAVL_TRUST_GAN_CKPT"
 
@@ -220,5 +222,7 @@ def _present(files: Mapping[str, Path]) -> dict[str, Path]:
     for path in files.values():
         if not path.is_file():
             state = "is a folder, not a file" if path.is_dir() else "does not exist"
-            raise UserError(f"{path} {state}")
+            usual = path == USUAL
+            hint = ": run `dvc repro`, or name a generator with --gan" if usual else ""
+            raise UserError(f"{path} {state}{hint}")
     return dict(files)
