@@ -14,7 +14,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# A downloaded ZIP has no git, which DVC asks for unless it is told.
 repro: install ## the default study, then its metrics
+	@git rev-parse --git-dir >/dev/null 2>&1 || dvc config --local core.no_scm true
 	dvc repro
 	ssavl metrics
 

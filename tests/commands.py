@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "figure": ["reconstructions"],
     "name": ["vae"],
     "project": ["written/project"],
+    "section": ["train-gan"],
 }
 EXTRA: dict[str, list[str]] = {
     "interpolate": ["-o", "written/walk.png"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from ssavl.cli.render import FIGURES as CLI_FIGURES
 from ssavl.errors import UserError
 from ssavl.params.file import load_params
+from ssavl.params.listing import listing
 from ssavl.params.stages import FIGURES, Params
+from tests.conftest import invoke
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,3 +111,24 @@ def test_a_recipe_is_a_file_beside(recipe: str, message: str) -> None:
     Path("p.yaml").write_text(f"recipe: {recipe}\nseed: 1\n")
     with pytest.raises(UserError, match=re.escape(message)):
         load_params(Path("p.yaml"))
+
+
+def test_every_parameter_says_what_it_takes_and_means() -> None:
+    for one in listing(Params()):
+        assert one.takes, one
+        assert one.meaning, one
+        assert not one.meaning.endswith("."), one
+        again = load_params(None, [f"{one.key}={json.dumps(one.default)}"])
+        assert again.model_dump() == Params().model_dump(), one
+
+
+def test_a_section_is_listed_with_its_values_here() -> None:
+    Path("params.yaml").write_text("train-gan: {n_critic: 5}\n")
+    rows = json.loads(invoke("params", "train-gan", "--json").stdout)
+    assert {"train-gan.n_critic", "train-gan.mi_warmup.start"} <= {row["key"] for row in rows}
+    assert all(row["key"].startswith("train-gan.") for row in rows)
+    (row,) = json.loads(invoke("params", "train-gan.n_critic", "--json").stdout)
+    assert (row["takes"], row["default"], row["value"]) == ("whole number, 1 or more", 2, 5)
+    assert "= 5  [whole number, 1 or more; default 2]" in invoke("params", "train-gan").stdout
+    result = invoke("params", "train-gn")
+    assert (result.exit_code, "did you mean 'train-gan'?" in result.stderr) == (2, True)

@@ -178,6 +178,29 @@ def test_an_experiment_on_another_generator_skips_train_gan(tiny: Path) -> None:
     run("dvc", "checkout", "-q", cwd=tiny)
 
 
+def test_a_generator_with_any_name_is_a_dependency(tiny: Path) -> None:
+    """By hand in params.yaml, and by an experiment, whose grammar wants brackets escaped."""
+    name = "my gans/netG (1).pt"
+    (tiny / "my gans").mkdir()
+    shutil.copy(tiny / "data/gan/generator.pt", tiny / name)
+    escaped = name.replace("(", r"\(").replace(")", r"\)")
+    run("dvc", "exp", "run", "-S", f"gan_ckpt={escaped}", "fit-encoders", cwd=tiny)
+    assert yaml.safe_load((tiny / "params.yaml").read_text())["gan_ckpt"] == name
+    assert list(json.loads((tiny / "data/encoders/run.json").read_text())["inputs"]) == [name]
+    assert executed(run("dvc", "repro", "fit-encoders", cwd=tiny).stdout) == []
+    run("git", "reset", "-q", "--hard", cwd=tiny)
+    run("dvc", "checkout", "-q", cwd=tiny)
+
+
+def test_a_downloaded_zip_runs_by_make(tmp_path: Path) -> None:
+    """No git: what `make repro` does before DVC is enough for it."""
+    folder = repository(tmp_path / "repo", (ROOT / "params.yaml").read_text())
+    shutil.rmtree(folder / ".git")
+    (line,) = re.findall(r"@(git rev-parse.*)", (ROOT / "Makefile").read_text())
+    run("sh", "-c", line, cwd=folder)
+    assert executed(run("dvc", "repro", "prepare-data", cwd=folder).stdout) == ["prepare-data"]
+
+
 def test_ctrl_c_leaves_no_stage_recorded_as_done_and_repro_continues(tiny: Path) -> None:
     lock = yaml.safe_load((tiny / "dvc.lock").read_text())["stages"]["train-gan"]
     params = yaml.safe_load((tiny / "params.yaml").read_text())

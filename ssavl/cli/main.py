@@ -13,6 +13,7 @@ from ssavl.cli.generator import decode, inspect, sample
 from ssavl.cli.images import encode, export, interpolate, invert, reconstruct, score
 from ssavl.cli.init import init
 from ssavl.cli.methods import methods
+from ssavl.cli.params import params
 from ssavl.cli.pipeline import (
     fit_encoders,
     prepare_data,
@@ -82,7 +83,7 @@ GENERATOR = (inspect, sample, decode)
 IMAGES = (encode, reconstruct, invert, interpolate, score, export)
 RESULTS = (render, metrics, compare)
 
-PROJECT = (init,)
+PROJECT = (init, params)
 
 for command in (*PIPELINE, *METHODS, *JUDGES, *GENERATOR, *IMAGES, *RESULTS, *PROJECT):
     main.add_command(command)

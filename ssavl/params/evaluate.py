@@ -15,8 +15,10 @@ Role = Literal["noise", "code", "category"]
 class EvaluateParams(Section):
     """What ``evaluate`` measures: on one split of the data, and calibration on generated images."""
 
-    split: Literal["test", "validation"] = "test"
-    batch_size: Count = 250
+    split: Literal["test", "validation"] = Field(
+        "test", description="split whose images are measured"
+    )
+    batch_size: Count = Field(250, description="images at a time")
     posterior_samples: Count = Field(
         16, description="draws per image for the expectations of the surrogates"
     )
@@ -42,11 +44,13 @@ class EvaluateTraversalParams(Section):
 class EvaluateFidelityParams(Section):
     """Which images are compared (``ssavl.metrics.fidelity``)."""
 
-    split: Literal["test", "validation", "train"] = "test"
+    split: Literal["test", "validation", "train"] = Field(
+        "test", description="split whose images are measured"
+    )
     samples: Annotated[int, Field(ge=10)] | None = Field(
         None, description="images on each side; half of the split if null"
     )
-    batch_size: Count = 250
+    batch_size: Count = Field(250, description="images at a time")
 
 
 class EvaluateDisentanglementParams(Section):
@@ -75,7 +79,9 @@ class EvaluateLikelihoodParams(Section):
     (``ssavl evaluate likelihood``).
     """
 
-    split: Literal["train", "validation", "test"] = "test"
+    split: Literal["train", "validation", "test"] = Field(
+        "test", description="split whose images are measured"
+    )
     images: Count = Field(
         16, description="the first so many of the split, and as many drawn from the generator"
     )
@@ -91,7 +97,9 @@ class EvaluateLikelihoodParams(Section):
     )
     chains: Count = Field(8, description="of annealing, per image")
     leapfrog: Count = Field(5, description="steps of a Hamiltonian transition; 1 is Langevin")
-    schedule: Literal["sigmoidal", "linear"] = "sigmoidal"
+    schedule: Literal["sigmoidal", "linear"] = Field(
+        "sigmoidal", description="how the temperatures of annealing are spaced"
+    )
     category_every: Count = Field(5, description="temperatures between Gibbs updates of a category")
     start: Literal["encoder", "prior"] = Field(
         "encoder", description="where annealing begins; an encoder is tighter"

@@ -10,7 +10,8 @@ from ssavl.params.section import Section
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0, le=1)]
+Rate = Annotated[float, Field(gt=0, le=1, description="learning rate of Adam")]
+Iterations = Annotated[int, Field(ge=1, description="updates of the whole run")]
 Momenta = Annotated[tuple[float, float], Field(description="Adam's beta_1 and beta_2")]
 
 Objective = Literal["elbo", "latent-nll", "both"]
@@ -19,8 +20,8 @@ Objective = Literal["elbo", "latent-nll", "both"]
 class OptimisationParams(Section):
     """How long and how fast a network is trained: the one home of both."""
 
-    iterations: Count = 20000
-    batch_size: Count = 64
+    iterations: Iterations = 20000
+    batch_size: Count = Field(64, description="images per update")
     learning_rate: Rate = 0.001
     adam_betas: Momenta = (0.9, 0.999)
     decay: Annotated[int, Field(ge=0)] = Field(
@@ -32,8 +33,12 @@ class OptimisationParams(Section):
 class LikelihoodParams(Section):
     """The observation model of every bound (see ``ssavl.objectives.likelihood``)."""
 
-    name: Literal["paper", "gaussian", "bernoulli"] = "paper"
-    sigma: Annotated[float, Field(gt=0)] = 0.1
+    name: Literal["paper", "gaussian", "bernoulli"] = Field(
+        "paper", description="observation model: -|x - x'|^2, a normal density, or Bernoulli pixels"
+    )
+    sigma: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="deviation of a pixel in units of [0, 1]; of gaussian alone"
+    )
 
 
 class WarmupParams(Section):
@@ -41,36 +46,52 @@ class WarmupParams(Section):
     then a linear ramp over ``length`` iterations.
     """
 
-    start: Annotated[int, Field(ge=0)] = 0
-    length: Annotated[int, Field(ge=0)] = 0
+    start: Annotated[int, Field(ge=0)] = Field(0, description="iterations before the term sets in")
+    length: Annotated[int, Field(ge=0)] = Field(
+        0, description="iterations in which it rises to its weight"
+    )
 
 
 class InvarianceParams(Section):
     """How far random transformations of images go (``ssavl.objectives.invariances``); 0 is off."""
 
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    shear: Annotated[float, Field(ge=0, le=1)] = 0.0
-    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    warp: Annotated[float, Field(ge=0, le=1)] = 0.0
-    flip: bool = False
-    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    gamma: Weight = 0.0
-    noise: Weight = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        0.0, description="degrees, uniform in plus or minus"
+    )
+    scale: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="relative, uniform in plus or minus"
+    )
+    shear: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="relative, uniform in plus or minus"
+    )
+    shift: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of the side, uniform in plus or minus"
+    )
+    warp: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="deviation of a smooth displacement, in half sides"
+    )
+    flip: bool = Field(False, description="exchange left and right in half of the images")
+    contrast: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="relative, uniform in plus or minus"
+    )
+    gamma: Weight = Field(
+        0.0, description="grey levels to the power exp(u), u uniform in plus or minus"
+    )
+    noise: Weight = Field(0.0, description="deviation of pixel noise, in units of [0, 1]")
 
 
 class EncoderParams(Section):
     """The shape of an encoder."""
 
-    width: Count = 32
-    features: Count = 256
+    width: Count = Field(32, description="channels of the feature map at half the image's side")
+    features: Count = Field(256, description="numbers that the convolutions end in")
 
 
 class GeneratorParams(Section):
     """The shape of a generator."""
 
-    width: Count = 32
-    hidden: Count = 256
+    width: Count = Field(32, description="channels of the feature map at half the image's side")
+    hidden: Count = Field(256, description="size of the layer before the first feature map")
     block_gain: dict[str, float] = Field(
         default_factory=dict, description="factor on a block at the input, by its name; else 1"
     )
@@ -87,17 +108,21 @@ class NetworksParams(Section):
 class LatentsParams(Section):
     """The latent space of every training: noise, then code and category unless their size is 0."""
 
-    noise: Count = 62
-    code: Annotated[int, Field(ge=0)] = 2
-    code_prior: Literal["uniform", "normal"] = "uniform"
+    noise: Count = Field(62, description="dimensions")
+    code: Annotated[int, Field(ge=0)] = Field(2, description="dimensions; 0 for no code")
+    code_prior: Literal["uniform", "normal"] = Field(
+        "uniform", description="prior of each code: uniform on (-1, 1), or normal"
+    )
     categories: Annotated[int, Field(ge=0)] = Field(10, description="K; 0 for no category")
 
 
 class RelaxationParams(Section):
     """How a category is drawn while gradients flow through it (Eq. 10)."""
 
-    temperature: Annotated[float, Field(gt=0)] = 0.67
-    straight_through: bool = False
+    temperature: Annotated[float, Field(gt=0)] = Field(
+        0.67, description="of the relaxed category; towards 0 it is one-hot"
+    )
+    straight_through: bool = Field(False, description="one-hot forth, relaxed back")
 
 
 Transformations = Annotated[
@@ -124,6 +149,6 @@ Survivors = Annotated[
 class FitParams(OptimisationParams):
     """How encoders are trained, whatever the equation."""
 
-    iterations: Count = 2000
+    iterations: Iterations = 2000
     learning_rate: Rate = 0.0005
     relaxation: RelaxationParams = RelaxationParams()

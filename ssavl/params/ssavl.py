@@ -27,8 +27,12 @@ class OpeningParams(Section):
     All zero is the paper to the letter: every dimension is open from the first iteration on.
     """
 
-    start: Annotated[int, Field(ge=0)] = 0
-    every: Annotated[int, Field(ge=0)] = 0
+    start: Annotated[int, Field(ge=0)] = Field(
+        0, description="iteration at which the first dimension opens"
+    )
+    every: Annotated[int, Field(ge=0)] = Field(
+        0, description="iterations from one dimension to the next"
+    )
     length: Annotated[int, Field(ge=0)] = Field(
         0, description="iterations in which a dimension opens"
     )
@@ -53,7 +57,9 @@ class ConsistencyParams(Section):
     (``ssavl.objectives.consistency``); 0 is the paper.
     """
 
-    weight: Weight = 0.0
+    weight: Weight = Field(
+        0.0, description="of the information between two views of a real image, nats"
+    )
     warmup: WarmupParams = WarmupParams()
 
 
@@ -66,9 +72,13 @@ class ClustersParams(OptimisationParams):
     iterations: Annotated[int, Field(ge=0)] = Field(
         0, description="of the embedding; 0 is the paper"
     )
-    batch_size: Annotated[int, Field(ge=2)] = 256
+    batch_size: Annotated[int, Field(ge=2)] = Field(
+        256, description="images per update, each in two views"
+    )
     adam_betas: Momenta = (0.5, 0.9)
-    temperature: Annotated[float, Field(gt=0)] = 0.5
+    temperature: Annotated[float, Field(gt=0)] = Field(
+        0.5, description="of the contrast between views"
+    )
     size: Count = Field(64, description="dimensions of the embedding")
     invariances: InvarianceParams = InvarianceParams()
     restarts: Count = Field(100, description="of k-means, the tightest of which is kept")
@@ -95,7 +105,7 @@ class InterleavedParams(Section):
     retrains a GAN.
     """
 
-    beta: Weight = 1.0
+    beta: Weight = Field(1.0, description="weight of the KL of Eqs. 25 and 26 there")
     likelihood: LikelihoodParams = LikelihoodParams()
     relaxation: RelaxationParams = RelaxationParams()
 
@@ -103,20 +113,26 @@ class InterleavedParams(Section):
 class SsAvlParams(Section):
     """Wake phase and mutual information (Eqs. 4, 5, 21-24)."""
 
-    schedule: Literal["two-stage", "interleaved"] = "two-stage"
-    n_critic: Count = 2
-    gp_weight: Weight = 10.0
+    schedule: Literal["two-stage", "interleaved"] = Field(
+        "two-stage", description="GAN first, or Algorithm 1 to the letter, encoders included"
+    )
+    n_critic: Count = Field(2, description="critic updates per generator update")
+    gp_weight: Weight = Field(10.0, description="weight of the gradient penalty")
     gp_every: Count = Field(
         1, description="gradient penalty on every n-th critic step, n times as heavy"
     )
-    mi_category_weight: Weight = 1.0
-    mi_code_weight: Weight = 0.1
+    mi_category_weight: Weight = Field(
+        1.0, description="weight of the category's part of L_MI (Eq. 24)"
+    )
+    mi_code_weight: Weight = Field(0.1, description="weight of the codes' part of L_MI")
     mi_warmup: WarmupParams = WarmupParams()
     code_opening: OpeningParams = OpeningParams()
     code_invariances: CodeInvarianceParams = CodeInvarianceParams()
     real_consistency: ConsistencyParams = ConsistencyParams()
     real_clusters: ClustersParams = ClustersParams()
-    shared_trunk: bool = False
+    shared_trunk: bool = Field(
+        False, description="critic and code encoder share their convolutions"
+    )
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="averaged generator weights; 0 for none"
     )
@@ -126,6 +142,6 @@ class SsAvlParams(Section):
 class TrainGanParams(OptimisationParams, SsAvlParams):
     """SS-AVL as the pipeline trains it: what it reads, how long and how fast."""
 
-    batch_size: Annotated[int, Field(ge=2)] = 64
+    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per update")
     learning_rate: Rate = 0.0003
     adam_betas: Momenta = (0.5, 0.9)

@@ -26,6 +26,7 @@ from ssavl.params.shared import (
     EncoderParams,
     FitParams,
     InvarianceParams,
+    Iterations,
     LatentsParams,
     LikelihoodParams,
     NetworksParams,
@@ -53,7 +54,9 @@ FIGURES: tuple[Figure, ...] = get_args(Figure)
 class PrepareDataParams(Section):
     """Which images, and how they are cut to size."""
 
-    dataset: Literal["mnist-10k", "mnist", "fashion-mnist", "folder", "dsprites"] = "mnist-10k"
+    dataset: Literal["mnist-10k", "mnist", "fashion-mnist", "folder", "dsprites"] = Field(
+        "mnist-10k", description="where images come from; `folder` is any folder of images"
+    )
     root: str | None = Field(
         None, description="folder with the official files, or with the images of `folder`"
     )
@@ -107,7 +110,9 @@ class FitEncodersParams(FitParams):
 class RetrainRParams(FitParams):
     """SS-AVL-R: both encoders on the joint bound of Eq. 18."""
 
-    source: Literal["generated", "real"] = "generated"
+    source: Literal["generated", "real"] = Field(
+        "generated", description="images to learn from: the generator's, or the training split"
+    )
     transformations: Transformations = InvarianceParams()
     survivors: Survivors = Field(default_factory=dict)
 
@@ -123,12 +128,14 @@ class TrainExtractorParams(OptimisationParams):
     (``ssavl.methods.extractor``).
     """
 
-    iterations: Count = 5000
-    batch_size: Annotated[int, Field(ge=2)] = 64
+    iterations: Iterations = 5000
+    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per update")
     learning_rate: Rate = 0.0015
-    decay: Annotated[int, Field(ge=0)] = 4000
-    width: Count = 32
-    features: Count = 128
+    decay: Annotated[int, Field(ge=0)] = Field(
+        4000, description="last iterations, over which the learning rate falls to 0"
+    )
+    width: Count = Field(32, description="channels of the feature map at half the image's side")
+    features: Count = Field(128, description="numbers that the convolutions end in")
     invariances: InvarianceParams = InvarianceParams(
         rotation=12, scale=0.12, shear=0.15, shift=0.07
     )
@@ -137,19 +144,23 @@ class TrainExtractorParams(OptimisationParams):
 class RenderFiguresParams(Section):
     """How the figures look."""
 
-    figures: list[Figure] = Field(default_factory=lambda: list(FIGURES))
-    columns: Annotated[int, Field(ge=2, le=100)] = 10
-    gif: bool = False
+    figures: list[Figure] = Field(
+        default_factory=lambda: list(FIGURES), description="figures to draw"
+    )
+    columns: Annotated[int, Field(ge=2, le=100)] = Field(10, description="images per row")
+    gif: bool = Field(False, description="animate traversals and interpolations as well")
 
 
 class Params(Section):
     """The whole of ``params.yaml``."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of everything random")
     beta: Weight = Field(
         1.0, description="weight of every KL while encoders are fitted (Eqs. 18, 25-27)"
     )
-    gan_ckpt: str = "data/gan/generator.pt"
+    gan_ckpt: str = Field(
+        "data/gan/generator.pt", description="file of the generator that encoders are fitted to"
+    )
     likelihood: LikelihoodParams = LikelihoodParams()
     latents: LatentsParams = LatentsParams()
     networks: NetworksParams = NetworksParams()
