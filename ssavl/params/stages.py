@@ -123,6 +123,23 @@ class TrainParams(OptimisationParams):
     method: str = Field("vae", description="its name in `ssavl methods`")
 
 
+class JudgeInvarianceParams(InvarianceParams):
+    """How far digits can be moved and still be read."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        12, description="degrees, uniform in plus or minus"
+    )
+    scale: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.12, description="relative, uniform in plus or minus"
+    )
+    shear: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.15, description="relative, uniform in plus or minus"
+    )
+    shift: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.07, description="share of the side, uniform in plus or minus"
+    )
+
+
 class TrainExtractorParams(OptimisationParams):
     """The classifier that judges images; it trains and selects nothing
     (``ssavl.methods.extractor``).
@@ -136,9 +153,7 @@ class TrainExtractorParams(OptimisationParams):
     )
     width: Count = Field(32, description="channels of the feature map at half the image's side")
     features: Count = Field(128, description="numbers that the convolutions end in")
-    invariances: InvarianceParams = InvarianceParams(
-        rotation=12, scale=0.12, shear=0.15, shift=0.07
-    )
+    invariances: JudgeInvarianceParams = JudgeInvarianceParams()
 
 
 class RenderFiguresParams(Section):
