@@ -613,7 +613,7 @@ def test_encoders_on_a_table_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--encoders", "nowhere", "--data", "dsprites"], 1, "does not exist"),
         (
             ["--encoders", "e", "--data", "f.csv", "--set", "evaluate-disentanglement.roles=[]"],
-            1,
+            2,
             "roles = []",
         ),
     ],

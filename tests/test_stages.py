@@ -233,7 +233,7 @@ def test_a_model_has_the_name_that_its_fit_gives_it(data: Path) -> None:
     assert result.exit_code == 0, result.output
     assert load_encoders(data / "encoders").name == "ssavl-mine"
     result = invoke("fit-encoders", *tiny_overrides(fit_encoders__name="../mine"))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "fit-encoders.name" in result.stderr
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ssavl.cli import parameter_file
 from ssavl.cli.evaluate import evaluate
 from ssavl.cli.generator import decode, inspect, sample
 from ssavl.cli.images import encode, export, interpolate, invert, reconstruct, score
@@ -38,7 +39,9 @@ class Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            parameter_file.say_absent()
+            return result
         except BadOption as error:
             _fail(str(error), 2)
         except UserError as error:

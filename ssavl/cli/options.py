@@ -68,7 +68,6 @@ class Common:
     def report(self, result: Any, text: str) -> None:
         """The result on stdout: JSON when asked for, else text."""
         click.echo(json.dumps(result, indent=2) if self.as_json else text)
-        parameter_file.say_absent()
 
 
 def _plain(value: Any) -> str | list[str] | None:

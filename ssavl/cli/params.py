@@ -54,4 +54,3 @@ def params(
             takes = f"{one.takes}; default {json.dumps(one.default)}"
             click.echo(f"{one.key:<{width}} = {json.dumps(one.value)}  [{takes}]")
             click.echo(f"    {one.meaning}")
-    parameter_file.say_absent()
