@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from ssavl.cli.main import main
+from ssavl.params.file import load_params
+from tests import strangers
 
 # float32 on one device, whatever the machine could do: expectations are about the method, not about
 # bf16. Set at import, because the session's study runs before any test does; subprocesses inherit
@@ -126,3 +129,61 @@ def data(study: Path, tmp_path: Path) -> Path:
     """A copy of the tiny study in the working folder."""
     shutil.copytree(study, tmp_path / "data")
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def laid_out(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that any command reads:
+    the tiny study, what was measured on it, and its parameters.
+    """
+    root = tmp_path_factory.mktemp("laid-out")
+    shutil.copytree(study, root / "data")
+    here = Path.cwd()
+    os.chdir(root)
+    try:
+        images = image_folder(root / "images")
+        overrides = [o for o in tiny_overrides(prepare_data__root=images) if o != "--set"]
+        more = ["train.iterations=2", "train.batch_size=8", "train-extractor.iterations=2"]
+        more += [
+            "train-extractor.width=4",
+            "train-extractor.batch_size=8",
+            "train-extractor.decay=0",
+        ]
+        more += [
+            "evaluate-disentanglement.train=40",
+            "evaluate-disentanglement.test=20",
+            "fit-encoders.iterations=2",
+        ]
+        more += [
+            "retrain-R.iterations=2",
+            "train-gan.iterations=2",
+            "evaluate-disentanglement.trees=2",
+        ]
+        more += ["render-figures.figures=[reconstructions]"]
+        params = load_params(None, [*overrides, *more])
+        Path("params.yaml").write_text(
+            yaml.safe_dump(params.model_dump(mode="json", by_alias=True))
+        )
+        rows = [
+            f"{path},{path.parent.name},{index % 2}"
+            for index, path in enumerate(sorted(images.rglob("*.png")))
+        ]
+        Path("factors.csv").write_text("\n".join(["file,shape,parity", *rows]))
+        batch = torch.export.Dim("batch", min=1, max=4096)
+        network = strangers.trained(strangers.MLP(nz=4, side=28))
+        torch.jit.trace(network, torch.randn(2, 4)).save("model.ts")
+        program = torch.export.export(network, (torch.randn(3, 4),), dynamic_shapes=({0: batch},))
+        torch.export.save(program, "model.pt2")
+        for kind in ("model.ts", "model.pt2"):
+            shutil.copy(kind, "data/encoders")
+        for arguments in (
+            ["train-extractor"],
+            ["evaluate"],
+            ["compare", "a=data/evaluate", "b=data/evaluate", "-o", "summary.json"],
+            ["sample", "-n", "4", "-o", "own.npy", "--latents", "own.npz"],
+        ):
+            result = invoke(*arguments)
+            assert result.exit_code == 0, result.output
+    finally:
+        os.chdir(here)
+    return root

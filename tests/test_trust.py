@@ -24,7 +24,6 @@ from PIL import Image
 from ssavl.generators import GeneratorSource, WeightsFile, load_generator
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
-from ssavl.params.file import load_params
 from tests import strangers
 from tests.commands import call, commands, loads, tree
 from tests.conftest import image_folder, invoke, tiny_overrides
@@ -56,64 +55,6 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_note)
-
-
-@pytest.fixture(scope="module")
-def laid_out(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that any command reads:
-    the tiny study, what was measured on it, and its parameters.
-    """
-    root = tmp_path_factory.mktemp("trust")
-    shutil.copytree(study, root / "data")
-    here = Path.cwd()
-    os.chdir(root)
-    try:
-        images = image_folder(root / "images")
-        overrides = [o for o in tiny_overrides(prepare_data__root=images) if o != "--set"]
-        more = ["train.iterations=2", "train.batch_size=8", "train-extractor.iterations=2"]
-        more += [
-            "train-extractor.width=4",
-            "train-extractor.batch_size=8",
-            "train-extractor.decay=0",
-        ]
-        more += [
-            "evaluate-disentanglement.train=40",
-            "evaluate-disentanglement.test=20",
-            "fit-encoders.iterations=2",
-        ]
-        more += [
-            "retrain-R.iterations=2",
-            "train-gan.iterations=2",
-            "evaluate-disentanglement.trees=2",
-        ]
-        more += ["render-figures.figures=[reconstructions]"]
-        params = load_params(None, [*overrides, *more])
-        Path("params.yaml").write_text(
-            yaml.safe_dump(params.model_dump(mode="json", by_alias=True))
-        )
-        rows = [
-            f"{path},{path.parent.name},{index % 2}"
-            for index, path in enumerate(sorted(images.rglob("*.png")))
-        ]
-        Path("factors.csv").write_text("\n".join(["file,shape,parity", *rows]))
-        batch = torch.export.Dim("batch", min=1, max=4096)
-        network = strangers.trained(strangers.MLP(nz=4, side=28))
-        torch.jit.trace(network, torch.randn(2, 4)).save("model.ts")
-        program = torch.export.export(network, (torch.randn(3, 4),), dynamic_shapes=({0: batch},))
-        torch.export.save(program, "model.pt2")
-        for kind in ("model.ts", "model.pt2"):
-            shutil.copy(kind, "data/encoders")
-        for arguments in (
-            ["train-extractor"],
-            ["evaluate"],
-            ["compare", "a=data/evaluate", "b=data/evaluate", "-o", "summary.json"],
-            ["sample", "-n", "4", "-o", "own.npy", "--latents", "own.npz"],
-        ):
-            result = invoke(*arguments)
-            assert result.exit_code == 0, result.output
-    finally:
-        os.chdir(here)
-    return root
 
 
 @pytest.fixture

@@ -34,14 +34,20 @@ def encode(use: Use, images: tuple[Path, ...], out: Path) -> None:
 @click.command("reconstruct")
 @images_argument
 @target_option(PICTURES, "Folder for reconstructions as PNG files, or a .npy array of them.")
+@click.option(
+    "--errors",
+    type=TABLE,
+    show_default="errors.csv in the folder; none beside a .npy",
+    help="Table for the error of each image: .npz, .csv or .parquet.",
+)
 @uses_model
-def reconstruct(use: Use, images: tuple[Path, ...], out: Path) -> None:
+def reconstruct(use: Use, images: tuple[Path, ...], out: Path, errors: Path | None) -> None:
     """The generator's own version of IMAGES, and the error of each."""
-    if use.stops_here("reconstruct", {"images": images, "out": out}):
+    if use.stops_here("reconstruct", {"images": images, "out": out, "errors": errors}):
         return
     from ssavl.uses.reconstruct import reconstruct as run
 
-    result = run(use.model(), images, out, use.batch_size)
+    result = run(use.model(), images, out, errors, use.batch_size)
     error = f"mean squared error {result['mse']:.4g} (summed over an image)"
     use.report(result, f"{out}: {result['images']} images, {error}")
 

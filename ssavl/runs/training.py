@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ssavl.engine.run import Run
 from ssavl.methods.method import Method
 from ssavl.runs.probe import Probe
 from ssavl.runs.workspace import Options, workspace
+from ssavl.storage.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,6 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
         run.train()
         left = {**leave(run), "iterations": run.playing.step}
         for log in sorted(work.scratch.glob("log*.csv")):
-            shutil.copyfile(log, job.out / log.name)
+            write_bytes(job.out / log.name, log.read_bytes())
         work.record |= {**left, "resumed_from": run.resumed_from, **method.record()}
     return left

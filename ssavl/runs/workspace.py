@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import torch
 
 from ssavl.engine.device import Compute, choose, set_exactness
 from ssavl.storage.files import locked, scratch_folder, sha256, write_json
+from ssavl.storage.partial import discard, sweep
 from ssavl.version import __version__
 
 LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
@@ -79,6 +79,7 @@ def workspace(
     hashes = {str(path): sha256(path) for path in inputs.values()}
     key = {"settings": settings, "inputs": list(hashes.values()), "version": __version__}
     scratch = scratch_folder(stage, key)
+    sweep(scratch.parent)
     with locked(out), locked(scratch):
         work = Workspace(out, scratch, hashes)
         yield work
@@ -93,7 +94,7 @@ def workspace(
             "seconds": round(time.monotonic() - started, 1),
         }
         write_json(out / "run.json", record)
-        shutil.rmtree(scratch)
+        discard(scratch)
 
 
 def seed_everything(seed: int, compute: Compute) -> torch.Generator:

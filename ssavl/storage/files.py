@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from ssavl.errors import UserError
+from ssavl.storage.partial import create, made, sweep
+
+_HELD: set[Path] = set()  # folders that this process holds
 
 
 @contextmanager
@@ -19,22 +21,24 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that replaces ``path`` when the block ends well,
     and leaves no trace when it does not.
 
-    A rename, never a write in place: DVC hard-links outputs to its cache, and a full disk must not
-    cost the old file.
+    A rename, never a write in place: DVC hard-links outputs to its cache, a link leads to somebody
+    else's file, and a full disk must not cost the old file. What a killed process left half-written
+    in the folder is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp allows the owner alone
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with made(path.parent):
+        if path.parent.resolve() not in _HELD:  # whose holder has swept it
+            sweep(path.parent)
+        descriptor, temporary = create(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fchmod(descriptor, 0o666 & ~_umask())  # mkstemp allows the owner alone
+                os.fsync(descriptor)
+                temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -98,28 +102,33 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for this process alone; the operating system frees it however the process
     ends.
 
-    The folder is made if need be, and removed again if nothing was put into it.
+    The folder is made if need be, and removed again if nothing was put into it. What killed
+    processes left half-written in it is removed.
 
     Raises:
         UserError: another process holds it.
     """
     import filelock
 
-    folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise UserError(
-            f"{folder} is in use by another run: wait for it, stop it, or choose another --out"
-        ) from None
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    with made(folder):
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise UserError(
+                f"{folder} is in use by another run: wait for it, stop it, or choose another --out"
+            ) from None
+        held = folder.resolve()
+        _HELD.add(held)
+        try:
+            sweep(folder)
+            yield
+        finally:
+            _HELD.discard(held)
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
+            with suppress(OSError):  # not empty, or gone
+                folder.rmdir()
 
 
 def _umask() -> int:

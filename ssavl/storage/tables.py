@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from ssavl.errors import UserError
 from ssavl.storage.files import atomic
+from ssavl.storage.partial import spool
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -70,25 +70,25 @@ class _Npz:
     def write(self, columns: Columns) -> None:
         for name, column in columns.items():
             if name not in self.spools:
-                # A context manager could not outlive this call: the stack closes it.
-                temporary = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
                 self.spools[name] = (
-                    self.stack.enter_context(temporary),
+                    self.stack.enter_context(spool(self.folder)),
                     column.dtype,
                     column.shape[1:],
                 )
-            spool, dtype, _ = self.spools[name]
+            values, dtype, _ = self.spools[name]
             if dtype.kind == "U":
                 self.width = max(self.width, 1, *(len(text) for text in column.tolist()))
-                spool.write(b"".join(json.dumps(text).encode() + b"\n" for text in column.tolist()))
+                values.write(
+                    b"".join(json.dumps(text).encode() + b"\n" for text in column.tolist())
+                )
             else:
-                spool.write(np.ascontiguousarray(column, dtype).tobytes())
+                values.write(np.ascontiguousarray(column, dtype).tobytes())
         self.count += len(next(iter(columns.values())))
 
     def close(self) -> None:
         with zipfile.ZipFile(self.file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, (spool, dtype, shape) in self.spools.items():
-                spool.seek(0)
+            for name, (values, dtype, shape) in self.spools.items():
+                values.seek(0)
                 if dtype.kind == "U":
                     dtype = np.dtype(f"<U{self.width}")
                 header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
@@ -97,10 +97,10 @@ class _Npz:
                         member, {**header, "shape": (self.count, *shape)}
                     )
                     if dtype.kind == "U":
-                        for line in spool:
+                        for line in values:
                             member.write(np.array(json.loads(line), dtype).tobytes())
                     else:
-                        shutil.copyfileobj(spool, member, 1 << 20)
+                        shutil.copyfileobj(values, member, 1 << 20)
 
 
 class _Csv:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from ssavl.model import Model
 from ssavl.storage.tables import open_table
 
 
-def reconstruct(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> dict[str, Any]:
-    """Encode, decode, and write the images, and their errors into a table beside them.
+def reconstruct(
+    model: Model, images: Sequence[Path], out: Path, errors: Path | None, batch_size: int
+) -> dict[str, Any]:
+    """Encode, decode, and write the images, and the error of each into a table.
 
     Args:
-        out: a folder, which gets ``errors.csv`` too; or ``<name>.npy``, which gets ``<name>.csv``
-            beside it.
+        out: a folder, or ``<name>.npy``.
+        errors: the table; ``None`` is ``errors.csv`` in the folder, and beside a ``.npy`` none,
+            where nobody named one.
 
     Returns:
         Counts, mean errors (``mse`` summed over an image), and the files that could not be read.
@@ -30,25 +34,21 @@ def reconstruct(model: Model, images: Sequence[Path], out: Path, batch_size: int
         UserError: a path that holds no image, a generator that cannot be loaded or is another one.
     """
     stream = ImageStream(images, model.image_shape)
-    table_path = out.with_suffix(".csv") if out.suffix == ".npy" else out / "errors.csv"
-    errors = []
-    with open_images(out) as write, open_table(table_path) as table:
+    if errors is None and out.suffix != ".npy":
+        errors = out / "errors.csv"
+    found = []
+    with open_images(out) as write, open_table(errors) if errors else nullcontext() as table:
         for names, x in stream.batches(batch_size):
             x_hat = model.reconstruct(x).cpu()
-            errors.append(squared_error(x, x_hat))
-            table.write(
-                {
-                    "name": np.array(names),
-                    "file": np.array(write(names, x_hat)),
-                    "mse": errors[-1].numpy(),
-                }
-            )
-    found = reconstruction(torch.cat(errors), int(np.prod(model.image_shape)))
-    count = sum(map(len, errors))
+            found.append(squared_error(x, x_hat))
+            places = np.array(write(names, x_hat))
+            if table is not None:
+                columns = {"name": np.array(names), "file": places, "mse": found[-1].numpy()}
+                table.write(columns)
     return {
-        "images": count,
-        **found,
+        "images": sum(map(len, found)),
+        **reconstruction(torch.cat(found), int(np.prod(model.image_shape))),
         "unreadable": stream.unreadable,
         "out": str(out),
-        "errors": str(table_path),
+        "errors": None if errors is None else str(errors),
     }
