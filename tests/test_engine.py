@@ -22,6 +22,7 @@ from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.phase import Phase, frozen
 from ssavl.engine.run import Run
 from ssavl.engine.schedule import capacity, learning_rate, openings, ramp
+from ssavl.engine.signals import SIGNALS
 from ssavl.engine.state import PREVIOUS, STATE
 from ssavl.errors import Interrupted, UserError
 from ssavl.params.shared import OptimisationParams
@@ -72,9 +73,9 @@ def make_run(
     return Run(modules, [act], CPU, rng, SCRATCH, averaged={"a": 0.5}, checkpoint_seconds=0)
 
 
-def with_acts(run: Run, acts: Sequence[Act]) -> Run:
+def with_acts(run: Run, acts: Sequence[Act], seconds: float = 0) -> Run:
     """Other acts for the modules of a run that has not begun."""
-    return Run(run.modules, acts, CPU, run.rng, SCRATCH, {"a": 0.5}, checkpoint_seconds=0)
+    return Run(run.modules, acts, CPU, run.rng, SCRATCH, {"a": 0.5}, checkpoint_seconds=seconds)
 
 
 def result(run: Run) -> list[Tensor]:
@@ -145,14 +146,84 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_it_spoils_the_weights() 
     ) as caught:
         run.train()
     assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith("the state before it is in scratch")
     assert all(torch.isfinite(tensor).all() for tensor in result(run))
     state = torch.load(SCRATCH / STATE, weights_only=True)
     assert state["parts"]["playing"]["step"] == 7
     assert all(torch.isfinite(tensor).all() for tensor in state["parts"]["module a"].values())
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])  # 130 and 143 to the shell
+class _Spoiling(torch.autograd.Function):
+    """A number with a gradient that one chooses."""
+
+    @staticmethod
+    def forward(ctx, x, gradient):
+        ctx.gradient = gradient
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        return gradients[0] * ctx.gradient, None
+
+
+POISONS: dict[str, tuple[float, float, float]] = {  # of gradient, weight and statistics: factors
+    "gradient": (math.nan, 1, 1),
+    "infinite gradient": (math.inf, 1, 1),
+    "square of the gradient": (1e25, 1, 1),
+    "weight": (1, math.nan, 1),
+    "statistics": (1, 1, math.inf),
+}
+
+
+@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("step", [0, 6, 11])  # 11: the last iteration
+@pytest.mark.parametrize("seconds", [0, 1e9], ids=["saving", "never-saving"])
+def test_nothing_that_is_not_finite_is_learned_kept_or_left(
+    poison: str, step: int, seconds: float
+) -> None:
+    """Whatever becomes so first, though no loss ever is; the state before it goes on."""
+    factors = POISONS[poison]
+
+    def poisoned(phase: Phase, spoils: bool) -> Phase:
+        def loss(number: int) -> Mapping[str, Tensor]:
+            terms = phase.loss(number)
+            gradient = factors[0] if spoils and number == step else 1.0
+            return {**terms, "loss": _Spoiling.apply(terms["loss"], gradient)}
+
+        def after(number: int) -> None:
+            linear, norm, _ = modules["a"].children()
+            if spoils and number == step:
+                linear.get_parameter("bias").mul_(factors[1])
+                norm.get_buffer("running_var").mul_(factors[2])
+
+        return replace(phase, loss=loss, after=after)
+
+    def prepared(spoils: bool) -> Run:
+        run = make_run()
+        modules.update(run.modules)
+        second, first = run.acts[0].phases
+        act = replace(run.acts[0], phases=(second, poisoned(first, spoils)))
+        return with_acts(run, [act], seconds)
+
+    modules: dict[str, nn.Module] = {}
+    run = prepared(False)
+    run.train()
+    expected = result(run)
+    for file in SCRATCH.iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match=r"^iteration \d+ of 12: .* finite"):
+        prepared(True).train()
+    for name in (STATE, PREVIOUS):
+        if (SCRATCH / name).exists():
+            kept = torch.load(SCRATCH / name, weights_only=True)["parts"]
+            assert kept["playing"]["step"] <= step
+            weights = [*kept["module a"].values(), *kept["module b"].values()]
+            assert all(torch.isfinite(tensor).all() for tensor in weights)
+    healed = prepared(False)
+    healed.train()
+    assert equal(healed, expected)
+
+
+@pytest.mark.parametrize("signum", SIGNALS)  # 130, 143 and 129 to the shell
 def test_a_signal_saves_and_says_so(signum: signal.Signals) -> None:
     before = signal.getsignal(signum)
     with pytest.raises(
@@ -162,6 +233,36 @@ def test_a_signal_saves_and_says_so(signum: signal.Signals) -> None:
     assert caught.value.signum == signum
     assert torch.load(SCRATCH / STATE, weights_only=True)["parts"]["playing"]["step"] == 5
     assert signal.getsignal(signum) is before
+
+
+def test_a_signal_during_the_last_save_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, log = uninterrupted()
+    run, save = make_run(), Run.save
+    sent: list[bool] = []
+
+    def interrupted(self: Run) -> None:
+        if self.playing.done and not sent:
+            sent.append(True)
+            os.kill(os.getpid(), signal.SIGHUP)
+        save(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", interrupted)
+        with pytest.raises(Interrupted, match="iteration 12 of 12") as caught:
+            run.train()
+    assert caught.value.signum == signal.SIGHUP
+    again = make_run()
+    again.train()
+    assert equal(again, expected)
+    assert (SCRATCH / LOG).read_bytes() == log
+
+
+def test_a_hang_up_that_nohup_silenced_stays_silent() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        make_run(stop_at=4, signum=signal.SIGHUP).train()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("stop_at", [0, 4, 11])  # 11: the last iteration

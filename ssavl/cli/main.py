@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ from ssavl.cli.pipeline import (
 )
 from ssavl.cli.render import render, render_figures
 from ssavl.cli.results import compare, metrics
+from ssavl.cli.stopping import Stopped, stoppable
 from ssavl.errors import BadOption, Interrupted, UserError
 from ssavl.version import __version__
 
@@ -36,6 +38,13 @@ class Main(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with stoppable():
+                return super().main(*args, **kwargs)
+        except Stopped as stop:
+            _fail(str(stop), 128 + stop.signum)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -61,7 +70,8 @@ def _fail(message: str, status: int) -> None:
     """One line on stderr: no breaks, no escape codes, whatever a stranger's file put into it."""
     plain = "".join(c if c.isprintable() else " " for c in message)
     line = plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
-    click.echo(f"Error: {line}", err=True)
+    with suppress(OSError):  # a terminal that is gone reads nothing, and the status still counts
+        click.echo(f"Error: {line}", err=True)
     sys.exit(status)
 
 

@@ -32,6 +32,8 @@ class Common:
     device: str | None = None
     precision: str | None = None
     checkpoint_seconds: float = 60.0
+    finish: bool = False
+    from_state: Path | None = None
 
     def load(self) -> Params:
         """Validated parameters.
@@ -48,10 +50,14 @@ class Common:
         """How to run."""
         from ssavl.runs.workspace import Options
 
-        return Options(self.device, self.precision, self.checkpoint_seconds)
+        return Options(
+            self.device, self.precision, self.checkpoint_seconds, self.finish, self.from_state
+        )
 
     def stops_here(self, what: str, settings: Mapping[str, Any], paths: Mapping[str, Any]) -> bool:
         """Under ``--dry-run``, say what would run with which parameters, and return True."""
+        if self.finish and self.from_state is not None:
+            raise click.UsageError("--finish ends this command's own run: leave --from-state out")
         if not self.dry_run:
             return False
         named = {name: _plain(value) for name, value in paths.items()}
@@ -119,6 +125,18 @@ TRAINS = (
         default=60.0,
         show_default=True,
         help="Seconds between saves of the state that a stopped run resumes from.",
+    ),
+    click.option(
+        "--finish",
+        is_flag=True,
+        help="Take what a stopped run of this command has learned so far for its result.",
+    ),
+    click.option(
+        "--from-state",
+        type=PATH,
+        metavar="FILE",
+        show_default="that of a stopped run of this command, else none",
+        help="State of another run to go on from, with other parameters: a state.pt in .ssavl.",
     ),
 )
 PRINTS = (

@@ -12,6 +12,7 @@ from ssavl.engine.act import Act
 from ssavl.engine.device import Compute
 from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.schedule import learning_rate
+from ssavl.engine.update import update
 
 
 class Playing:
@@ -60,6 +61,11 @@ class Playing:
         """Whether a logging interval ends with the last iteration."""
         return self.step % self.act.optimisation.log_every == 0 or self.done
 
+    @property
+    def counting(self) -> bool:
+        """Whether something came since the last row."""
+        return bool(self._counts)
+
     def enter(self) -> None:
         """Do what comes before the first iteration, unless it is done."""
         self._set_modes()
@@ -76,7 +82,21 @@ class Playing:
             with torch.no_grad():
                 self.act.tick(self.step)
 
-    def note(self, phase: str, means: Mapping[str, Tensor]) -> None:
+    def iterate(self) -> set[str]:
+        """One iteration, every phase as often as it repeats; the names of what was trained.
+
+        Raises:
+            NotFiniteError: a loss or a gradient is not finite.
+        """
+        self.begin()
+        for phase in self.act.phases:
+            for number in phase.updates(self.step):
+                means = update(phase, number, self.modules, self.optimisers, self.compute)
+                self._note(phase.name, means)
+        self.step += 1
+        return self.act.trained(self.step - 1)
+
+    def _note(self, phase: str, means: Mapping[str, Tensor]) -> None:
         """Remember the terms of an update for the log."""
         for name, value in means.items():
             key = f"{phase}/{name}"
@@ -104,7 +124,10 @@ class Playing:
         """Be where :meth:`state_dict` was taken."""
         self.step, self.entered = state["step"], state["entered"]
         for name, optimiser in self.optimisers.items():
+            own = [_settings(group) for group in optimiser.param_groups]
             optimiser.load_state_dict(state["optimisers"][name])
+            for group, settings in zip(optimiser.param_groups, own, strict=True):
+                group.update(settings)  # the state may be another run's
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
 
     def _set_modes(self) -> None:
@@ -120,3 +143,8 @@ class Playing:
 
     def _settings(self, name: str) -> Optimiser:
         return self.act.optimisers.get(name, Optimiser())
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    """How an optimiser's group moves, but for its rate, which time decides."""
+    return {name: value for name, value in group.items() if name not in ("params", "lr")}

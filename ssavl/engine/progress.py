@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -50,19 +51,25 @@ class Progress:
     ) -> None:
         self.bar.close()
 
-    def advance(self) -> None:
-        """One iteration is done."""
+    def advance(self, row: Mapping[str, float]) -> None:
+        """One iteration is done; a row of the log, where one is written, has its losses."""
         self.step += 1
+        if row:
+            own = {name: f"{value:.3g}" for name, value in row.items() if name.endswith("/loss")}
+            self.bar.set_postfix(own, refresh=False)
+            self._say(own)
         self.bar.update()
 
-    def show(self, row: Mapping[str, float]) -> None:
-        """A row of the log is written; its losses stand beside the bar."""
-        losses = {name: f"{value:.3g}" for name, value in row.items() if name.endswith("/loss")}
-        self.bar.set_postfix(losses, refresh=False)
+    def _say(self, losses: Mapping[str, str]) -> None:
+        """A line, where there is no bar: how far, the losses, how fast, how long still."""
         now = time.monotonic()
-        if self.says and self.bar.disable and now - self.said > SECONDS:
-            rate = (self.step - self.first) / (now - self.started)
-            label = f"{self.label}: " if self.label else ""
-            where = f"{label}iteration {self.step} of {self.total}"
-            print(f"{where}, {rate:.1f} it/s", file=sys.stderr, flush=True)
-            self.said = now
+        if not self.says or not self.bar.disable or now - self.said <= SECONDS:
+            return
+        rate = (self.step - self.first) / (now - self.started)
+        left = tqdm.format_interval((self.total - self.step) / rate)
+        label = f"{self.label}: " if self.label else ""
+        shown = "".join(f", {name} {value}" for name, value in losses.items())
+        line = f"{label}iteration {self.step} of {self.total}{shown}, {rate:.1f} it/s, {left} left"
+        with suppress(OSError):  # the terminal, or who read the pipe, is gone: the run is not
+            print(line, file=sys.stderr, flush=True)
+        self.said = now

@@ -20,12 +20,13 @@ from ssavl.engine import state
 from ssavl.engine.act import Act, log_names
 from ssavl.engine.averages import Averages
 from ssavl.engine.device import Compute
+from ssavl.engine.finite import NotFiniteError
 from ssavl.engine.log import Log
 from ssavl.engine.playing import Playing
 from ssavl.engine.progress import Progress
 from ssavl.engine.signals import StopRequest, stop_request
-from ssavl.engine.update import NotFiniteError, update
-from ssavl.errors import Interrupted, UserError
+from ssavl.engine.snapshot import Snapshot
+from ssavl.errors import Interrupted
 
 
 class Run:
@@ -61,76 +62,61 @@ class Run:
         self.resumed_from: list[int] = []
         self.logs = [Log(scratch / name) for name in log_names(self.acts)]
         self.averages = Averages(self.modules, averaged or {})
+        self.snapshot = Snapshot(self.modules, self.averages, self.logs, rng)
         self._turn_to(0)
 
-    def train(self) -> None:
+    def train(self, start: Path | None = None) -> None:
         """Run to the end, from the saved state where there is one.
 
+        Args:
+            start: a state to begin at, where none was saved.
+
         Raises:
-            Interrupted, UserError: a signal; a loss that is not finite. The state was saved.
+            Interrupted: a signal; the state was saved.
+            NotFiniteError: a loss, a gradient or a weight that is not; the last good state is kept.
+            UserError: a state of another run.
         """
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        self._resume()
+        self.resume(start)
+        try:
+            with stop_request() as stop:
+                self._play(stop)
+                for number in range(self.number + 1, len(self.acts)):
+                    self._turn_to(number)
+                    self.save()  # a kill while the next act is entered finds this one finished
+                    self._play(stop)
+            self._heed(stop)  # a signal that came while the last state was saved
+            self.snapshot.require_finite(self.playing)
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{self.playing.where}: {error}") from None
+
+    def resume(self, start: Path | None = None) -> None:
+        """Go to where the saved state is, and have the logs agree with it."""
+        if (found := state.read(self.scratch, start, self.compute.device)) is not None:
+            path, whole = found
+            with state.belonging(path):
+                self._turn_to(whole["act"])
+                self.snapshot.put_back(whole, self.playing)
+            self.resumed_from = [*whole["resumed_from"], self.playing.step]
+            print(f"resuming at {self.playing.where} from {path}", file=sys.stderr)
         for log in self.logs:
             log.write()  # neither cut by a kill, nor of a run that left no state
-        with stop_request() as stop:
-            self._play(stop)
-            for number in range(self.number + 1, len(self.acts)):
-                self._turn_to(number)
-                self.save()  # a kill while the next act is entered finds this one finished
-                self._play(stop)
 
     def iterate(self) -> None:
-        """One iteration: what time decides, every phase as often as it repeats, the averages."""
-        playing, act = self.playing, self.playing.act
-        playing.begin()
-        for phase in act.phases:
-            for number in phase.updates(playing.step):
-                means = update(phase, number, self.modules, playing.optimisers, self.compute)
-                playing.note(phase.name, means)
-        self.averages.follow(act.trained(playing.step))
-        playing.step += 1
+        """One iteration of the present act, and the averages after it."""
+        self.averages.follow(self.playing.iterate())
 
     def save(self) -> None:
-        """Write the resume state; the state before it is kept as well."""
-        parts = {name: part.state_dict() for name, part in self._parts().items()}
-        whole = {"act": self.number, "resumed_from": self.resumed_from, "parts": parts}
-        state.write(self.scratch, whole | state.of_process(self.rng))
+        """Write the resume state; the state before it is kept too. Refuses what is not finite."""
+        self.snapshot.require_finite(self.playing)
+        state.write(self.scratch, self.taken())
         self.saved_at = time.monotonic()
 
-    def _parts(self) -> dict[str, Any]:
-        """What the state is of, besides the process."""
-        logs = {f"log {log.path.name}": log for log in self.logs}
-        modules = {f"module {name}": module for name, module in self.modules.items()}
-        return {"playing": self.playing, "averages": self.averages, **logs, **modules}
+    def taken(self) -> dict[str, Any]:
+        """The state: everything that the next iteration depends on."""
+        return self.snapshot.take(self.number, self.playing, self.resumed_from)
 
-    def _turn_to(self, number: int) -> None:
-        self.number, self.playing = number, Playing(self.acts[number], self.modules, self.compute)
-
-    def _play(self, stop: StopRequest) -> None:
-        """The rest of the present act."""
-        playing = self.playing
-        playing.enter()
-        with Progress(playing.step, playing.act, len(self.acts) > 1, self.show) as progress:
-            while not playing.done:
-                try:
-                    self.iterate()
-                except NotFiniteError as error:
-                    self.save()
-                    lasts = self.checkpoint_seconds < float("inf")
-                    kept = f"; the state before it is in {self.scratch}" if lasts else ""
-                    raise UserError(f"{playing.where}: {error}{kept}") from None
-                progress.advance()
-                if playing.row_due:
-                    progress.show(self._write_row())
-                if stop.signum is not None:
-                    self.save()
-                    where = f"stopped at {playing.where}; the same command continues"
-                    raise Interrupted(stop.signum, where)
-                if time.monotonic() - self.saved_at > self.checkpoint_seconds:
-                    self.save()
-
-    def _write_row(self) -> dict[str, float]:
+    def write_row(self) -> dict[str, float]:
+        """Add a row to the present act's log: means since the last one, and what is probed."""
         row = self.playing.take_row()
         if self.probe is not None and self.number == len(self.acts) - 1:
             with torch.no_grad(), torch.random.fork_rng(state.cuda_devices(self.compute.device)):
@@ -138,13 +124,24 @@ class Run:
         self.logs[self.number].append(row)
         return row
 
-    def _resume(self) -> None:
-        if (found := state.read(self.scratch, self.compute.device)) is None:
-            return
-        path, whole = found
-        self._turn_to(whole["act"])
-        for name, part in self._parts().items():
-            part.load_state_dict(whole["parts"][name])
-        state.restore_process(whole, self.rng)
-        self.resumed_from = [*whole["resumed_from"], self.playing.step]
-        print(f"resuming at {self.playing.where} from {path}", file=sys.stderr)
+    def _turn_to(self, number: int) -> None:
+        self.number, self.playing = number, Playing(self.acts[number], self.modules, self.compute)
+
+    def _play(self, stop: StopRequest) -> None:
+        """The rest of the present act; saved at once, so that what is wrong at once is said."""
+        playing = self.playing
+        playing.enter()
+        with Progress(playing.step, playing.act, len(self.acts) > 1, self.show) as progress:
+            while not playing.done:
+                self.iterate()
+                row = self.write_row() if playing.row_due else {}
+                self._heed(stop)  # before anything is said: the terminal may be gone
+                progress.advance(row)
+                if playing.step == 1 or time.monotonic() - self.saved_at > self.checkpoint_seconds:
+                    self.save()
+
+    def _heed(self, stop: StopRequest) -> None:
+        if stop.signum is not None:
+            self.save()
+            said = f"stopped at {self.playing.where}; the same command continues"
+            raise Interrupted(stop.signum, said)

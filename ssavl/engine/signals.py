@@ -1,5 +1,5 @@
-"""Ctrl-C and SIGTERM as a polite request: finish the iteration, save,
-then leave with 130 or 143.
+"""Ctrl-C, SIGTERM and SIGHUP (a terminal that is closed) as a polite request: finish the
+iteration, save, then leave with 130, 143 or 129.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class StopRequest:
     """Whether a signal came, and which."""
@@ -20,8 +22,10 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Record SIGINT and SIGTERM instead of dying of them;
-    a second one acts as if there were no handler.
+    """Record the signals instead of dying of them; a second one acts as if there were no handler.
+
+    Whoever reads the request after the block has ended sees every signal that came within it. A
+    SIGHUP that ``nohup`` has silenced stays silent.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -37,8 +41,10 @@ def stop_request() -> Iterator[StopRequest]:
         request.signum = signum
         restore()
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(signum) is None:  # not Python's: it could not be given back
+    for signum in SIGNALS:
+        handler = signal.getsignal(signum)
+        silenced = signum == signal.SIGHUP and handler == signal.SIG_IGN
+        if handler is None or silenced:  # not Python's, so that it could not be given back
             continue
         previous[signum] = signal.signal(signum, record)
     try:

@@ -8,14 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.engine.device import Compute
+from ssavl.engine.finite import require_finite_gradients, require_finite_loss
 from ssavl.engine.phase import Phase
-
-
-class NotFiniteError(ArithmeticError):
-    """A loss that is not finite; no parameter was touched.
-
-    The message names phase and terms, and what to do.
-    """
 
 
 def update(
@@ -32,7 +26,7 @@ def update(
         modules, optimisers: all there are, by name.
 
     Raises:
-        NotFiniteError: the loss is not finite.
+        NotFiniteError: the loss or a gradient is not finite; no parameter was touched.
     """
     for module in modules.values():
         module.requires_grad_(False)
@@ -41,16 +35,12 @@ def update(
     with compute.autocast():
         terms = phase.loss(number)
     means = {name: term.mean() for name, term in terms.items()}
-    if not torch.isfinite(means["loss"]):
-        values = ", ".join(f"{name} {value.item():g}" for name, value in means.items())
-        raise NotFiniteError(
-            f"the loss of phase '{phase.name}' is not finite ({values}): lower the learning rate, "
-            "or use --precision float32"
-        )
+    require_finite_loss(phase.name, means)
     own = [optimisers[name] for name in phase.optimisers]
     for optimiser in own:
         optimiser.zero_grad(set_to_none=True)
     means["loss"].backward()
+    require_finite_gradients(phase.name, means, own)
     for optimiser in own:
         optimiser.step()
     if phase.after is not None:

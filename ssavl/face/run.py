@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from ssavl.engine.device import Compute
+from ssavl.engine.finite import NotFiniteError
 from ssavl.engine.run import Run
 from ssavl.errors import Interrupted, UserError
 from ssavl.methods.method import Method
@@ -76,6 +77,8 @@ def play(method: Method, compute: Compute, rng: torch.Generator, progress: bool)
             run.train()
         except Interrupted as stop:
             stopped = stop.signum
+        except NotFiniteError as error:
+            raise UserError(f"{error}: lower learning_rate, or use precision='float32'") from None
     if stopped is not None:
         signal.raise_signal(stopped)
         if stopped == signal.SIGINT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Any
 import torch
 
 from ssavl.engine.device import Compute
+from ssavl.engine.finish import finish
+from ssavl.engine.finite import NotFiniteError
 from ssavl.engine.run import Run
+from ssavl.engine.state import STATE
+from ssavl.errors import UserError
 from ssavl.methods.method import Method
 from ssavl.runs.probe import Probe
-from ssavl.runs.workspace import Options, workspace
+from ssavl.runs.workspace import Options, Workspace, workspace
 from ssavl.storage.files import write_bytes
 
 
@@ -50,25 +55,62 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
         What ``leave`` says, and the number of iterations.
 
     Raises:
-        UserError: a missing input, a folder that another run holds, a loss that is not finite.
+        UserError: a missing input, a folder that another run holds, a loss that is not finite,
+            nothing that ``finish`` could end.
         Interrupted: a signal; the same command continues.
     """
     for module in method.modules.values():
         job.compute.place(module)
-    with workspace(job.stage, job.settings, job.inputs, job.out, job.compute) as work:
+    options = job.options
+    inputs = {**job.inputs, **({"state": options.start} if options.start else {})}
+    with workspace(job.stage, job.settings, inputs, job.out, job.compute) as work:
+        scratch = work.lineage.scratch
         run = Run(
             method.modules,
             method.acts,
             job.compute,
             job.rng,
-            work.scratch,
+            scratch,
             method.averaged,
             probe,
-            job.options.checkpoint_seconds,
+            options.checkpoint_seconds,
         )
-        run.train()
+        _train(run, job, work)
         left = {**leave(run), "iterations": run.playing.step}
-        for log in sorted(work.scratch.glob("log*.csv")):
+        for log in sorted(scratch.glob("log*.csv")):
             write_bytes(job.out / log.name, log.read_bytes())
         work.record |= {**left, "resumed_from": run.resumed_from, **method.record()}
     return left
+
+
+def _train(run: Run, job: Job, work: Workspace) -> None:
+    """To the end, or with ``finish`` to where it is."""
+    if job.options.finish:
+        finish(run)
+    else:
+        print(f"log: {run.logs[-1].path}", file=sys.stderr)
+        try:
+            run.train(job.options.start or work.lineage.start(len(run.acts)))
+        except NotFiniteError as error:
+            raise UserError(f"{error}: {_advice(run, job)}") from None
+    work.over = run.playing.done
+    if work.over:
+        work.lineage.keep(run.taken())
+    else:
+        total = run.playing.act.optimisation.iterations
+        work.record["finished_early"] = {"iterations": run.playing.step, "of": total}
+
+
+def _advice(run: Run, job: Job) -> str:
+    """What helps a run that met something which is not finite."""
+    kept = run.scratch / STATE
+    if not kept.exists():
+        return (
+            "no learning rate mends the first iteration; look at the images, and at the sizes "
+            "and gains of the networks"
+        )
+    rate = run.playing.act.optimisation.learning_rate / 10
+    return (
+        "lower the learning rate, or use --precision float32; to go on from the last good state, "
+        f"add --set {job.stage}.learning_rate={rate:g} --from-state {kept}"
+    )

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from ssavl.engine.device import Compute, choose, set_exactness
-from ssavl.storage.files import locked, scratch_folder, sha256, write_json
+from ssavl.runs.lineage import Lineage
+from ssavl.storage.files import locked, sha256, write_json
 from ssavl.storage.partial import discard, sweep
 from ssavl.version import __version__
 
@@ -27,11 +28,15 @@ class Options:
     Attributes:
         device, precision: as in :func:`ssavl.engine.device.choose`.
         checkpoint_seconds: time between saves of the resume state.
+        finish: whether to take the saved state of a stopped run for its end.
+        start: the state of another run to begin at, which is part of a run's identity after all.
     """
 
     device: str | None = None
     precision: str | None = None
     checkpoint_seconds: float = 60.0
+    finish: bool = False
+    start: Path | None = None
 
     def compute(self) -> Compute:
         """The device and precision, for the whole of this process.
@@ -49,16 +54,18 @@ class Workspace:
 
     Attributes:
         out: the output folder, held by this process.
-        scratch: folder for the resume state; its name hashes settings and inputs, so the same
+        lineage: where the resume state is; its name hashes settings and inputs, so the same
             command finds it again.
         inputs: SHA-256 of every input file, by its path.
         record: what ``run.json`` will say; stages add to it.
+        over: whether the run is at its end, so that nobody goes on from its resume state.
     """
 
     out: Path
-    scratch: Path
+    lineage: Lineage
     inputs: dict[str, str]
     record: dict[str, Any] = field(default_factory=dict)
+    over: bool = True
 
 
 @contextmanager
@@ -77,11 +84,11 @@ def workspace(
     """
     started = time.monotonic()
     hashes = {str(path): sha256(path) for path in inputs.values()}
-    key = {"settings": settings, "inputs": list(hashes.values()), "version": __version__}
-    scratch = scratch_folder(stage, key)
-    sweep(scratch.parent)
-    with locked(out), locked(scratch):
-        work = Workspace(out, scratch, hashes)
+    key = {"inputs": list(hashes.values()), "version": __version__}
+    lineage = Lineage.of(stage, settings, key)
+    sweep(lineage.stem.parent)
+    with locked(out), locked(lineage.scratch):
+        work = Workspace(out, lineage, hashes)
         yield work
         versions = {"ssavl": __version__} | {name: metadata.version(name) for name in LIBRARIES}
         record = {
@@ -94,7 +101,9 @@ def workspace(
             "seconds": round(time.monotonic() - started, 1),
         }
         write_json(out / "run.json", record)
-        discard(scratch)
+        if work.over:
+            lineage.drop_shorter()
+            discard(lineage.scratch)
 
 
 def seed_everything(seed: int, compute: Compute) -> torch.Generator:
