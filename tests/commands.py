@@ -28,11 +28,12 @@ ARGUMENTS: dict[str, list[str]] = {
 }
 EXTRA: dict[str, list[str]] = {
     "interpolate": ["-o", "written/walk.png"],
-    "render comparison": ["-o", "written/comparison.png"],
+    "render comparison": ["--metric", "mse", "-o", "written/comparison.png"],
     "evaluate disentanglement": ["--encoders", "data/encoders", "--data", "factors.csv"],
     "evaluate likelihood": ["--images", "2", "--k", "2", "--temperatures", "0"],
     "evaluate fidelity": ["-n", "10", "--split", "train", "--cache", "written/cache"],
     "evaluate traversal": ["-n", "2", "--steps", "2"],
+    "sample": ["-n", "4", "--latents", "written/own.npz"],
     "score": ["--samples", "1", "-o", "written/score.npz"],
     "invert": ["--refine", "2", "--pictures", "written/pictures"],
     "compare": ["-o", "written/table.json"],

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from ssavl.storage.shield import interrupt
+
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
@@ -38,7 +40,7 @@ def stoppable() -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         for own in previous:
             signal.signal(own, signal.SIG_DFL)
-        raise Stopped(signum)
+        interrupt(Stopped(signum))
 
     for signum in NAMES:
         handler = signal.getsignal(signum)

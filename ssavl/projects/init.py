@@ -65,17 +65,21 @@ again.
 def init(folder: Path, study: str) -> dict[str, Any]:
     """Write a project into a folder, new or with other files in it.
 
+    What was killed on the way is completed: files that hold what they should stay.
+
     Raises:
-        UserError: it has one of the files already, or cannot be written.
+        UserError: it has another file of such a name already, or cannot be written.
     """
-    contents = _contents(folder, study)
-    present = [name for name in contents if (folder / name).exists()]
-    if present:
-        raise UserError(
-            f"{folder / present[0]} exists, and nothing is overwritten: name another folder"
-        )
-    for name, text in contents.items():
-        write_bytes(folder / name, text.encode())
+    contents = {name: text.encode() for name, text in _contents(folder, study).items()}
+    missing = []
+    for name, content in contents.items():
+        path = folder / name
+        if not path.exists():
+            missing.append(name)
+        elif not path.is_file() or path.read_bytes() != content:
+            raise UserError(f"{path} exists, and nothing is overwritten: name another folder")
+    for name in missing:
+        write_bytes(folder / name, contents[name])
     return {"study": study, "folder": str(folder), "files": list(contents)}
 
 

@@ -8,10 +8,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ssavl.errors import UserError
 from ssavl.storage.partial import create, made, sweep
+from ssavl.storage.shield import shielded
+
+if TYPE_CHECKING:
+    import filelock
 
 _HELD: set[Path] = set()  # folders that this process holds
 
@@ -28,8 +32,10 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     with made(path.parent):
         if path.parent.resolve() not in _HELD:  # whose holder has swept it
             sweep(path.parent)
-        descriptor, temporary = create(path)
+        temporary: Path | None = None
         try:
+            with shielded():
+                descriptor, temporary = create(path)
             with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
@@ -37,7 +43,9 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
                 os.fsync(descriptor)
                 temporary.replace(path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with shielded():
+                if temporary is not None:
+                    temporary.unlink(missing_ok=True)
             raise
 
 
@@ -112,23 +120,32 @@ def locked(folder: Path) -> Iterator[None]:
 
     lock = filelock.FileLock(folder / ".lock")
     with made(folder):
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            raise UserError(
-                f"{folder} is in use by another run: wait for it, stop it, or choose another --out"
-            ) from None
         held = folder.resolve()
-        _HELD.add(held)
         try:
+            with shielded():
+                _acquire(lock, folder)
+                _HELD.add(held)
             sweep(folder)
             yield
         finally:
-            _HELD.discard(held)
-            Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
-            with suppress(OSError):  # not empty, or gone
-                folder.rmdir()
+            with shielded():
+                if held in _HELD:
+                    _HELD.discard(held)
+                    Path(lock.lock_file).unlink(missing_ok=True)
+                    lock.release()
+                    with suppress(OSError):  # not empty, or gone
+                        folder.rmdir()
+
+
+def _acquire(lock: filelock.BaseFileLock, folder: Path) -> None:
+    import filelock
+
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(
+            f"{folder} is in use by another run: wait for it, stop it, or choose another --out"
+        ) from None
 
 
 def _umask() -> int:

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from ssavl.storage.shield import shielded
+
 ENDING = ".partial"
 OURS = re.compile(r"\..+\.[a-z0-9_]{8}\.partial", re.DOTALL)
 LONGEST = 200  # bytes of a file's name that go into its partial one's; a file system allows 255
@@ -38,9 +40,10 @@ def create(path: Path) -> tuple[int, Path]:
 @contextmanager
 def spool(folder: Path) -> Iterator[IO[bytes]]:
     """A file without a name, to write and read back; what it takes is freed with it."""
-    descriptor, name = create(folder / "spool")
-    with os.fdopen(descriptor, "w+b") as file:
+    with shielded():
+        descriptor, name = create(folder / "spool")
         name.unlink()
+    with os.fdopen(descriptor, "w+b") as file:
         yield file
 
 
@@ -58,21 +61,23 @@ def sweep(folder: Path) -> None:
 def discard(folder: Path) -> None:
     """Remove a folder: first its name, so that a kill on the way leaves no half of it there."""
     garbage = folder.with_name(f".{_short(folder.name)}.{secrets.token_hex(4)}{ENDING}")
-    folder.rename(garbage)
-    shutil.rmtree(garbage)
+    with shielded():
+        folder.rename(garbage)
+        shutil.rmtree(garbage)
 
 
 @contextmanager
 def made(folder: Path) -> Iterator[None]:
     """A block in which a folder is there; of those that it had to make, empty ones go again."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
-        for path in missing:
-            with suppress(OSError):  # not empty, or gone
-                path.rmdir()
+        with shielded():
+            for path in missing:
+                with suppress(OSError):  # not empty, or gone
+                    path.rmdir()
 
 
 def _remove_unless_held(path: Path) -> None:
