@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -233,6 +234,17 @@ def test_a_signal_saves_and_says_so(signum: signal.Signals) -> None:
     assert caught.value.signum == signum
     assert torch.load(SCRATCH / STATE, weights_only=True)["parts"]["playing"]["step"] == 5
     assert signal.getsignal(signum) is before
+
+
+def test_a_line_of_progress_says_losses_and_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ssavl.engine.progress.SECONDS", 0)
+    make_run().train()
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("iteration")]
+    assert len(lines) == 4
+    pattern = r"iteration 6 of 12, second/loss \S+, first/loss \S+, [\d.]+ it/s, 00:0\d left"
+    assert re.fullmatch(pattern, lines[1]), lines[1]
 
 
 def test_a_signal_during_the_last_save_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:

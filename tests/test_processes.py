@@ -65,7 +65,9 @@ def test_kill_9_at_random_moments_then_the_same_command_gives_the_same_bits(
     assert not [path for path in Path(".ssavl").iterdir() if path.is_dir()]
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_signals_save_and_exit_as_the_shell_expects(
     study: Path, tmp_path: Path, signum: int, status: int
 ) -> None:
