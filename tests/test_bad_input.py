@@ -79,10 +79,6 @@ CASES = {
         ],
         "retrain-R.survivors need retrain-R.source generated",
     ),
-    "unknown survivors": (
-        ["fit-encoders", *TRANSFORMED, "--set", "fit-encoders.survivors={digit: 1}"],
-        "fit-encoders.survivors: 'digit' is no block of this generator, which has noise, code",
-    ),
     "one category": (["train-gan", "--set", "latents.categories=1"], "1 dimensions are too few"),
     "absent device": (["train-gan", "--device", "cuda:99"], "device 'cuda:99' cannot be used"),
     "missing metrics": (["metrics", "nowhere"], "nowhere/metrics.json does not exist"),

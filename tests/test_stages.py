@@ -228,6 +228,18 @@ def test_a_generator_without_codes_is_fitted_by_eq_27(data: Path) -> None:
     assert "nothing for encoders = code" in result.output
 
 
+def test_survivors_that_a_generator_lacks_are_said_and_passed_over(data: Path) -> None:
+    transformed = {"fit_encoders__transformations": "{rotation: 20}"}
+    survivors = {"fit_encoders__survivors": "{digit: 2}"}
+    plain = invoke("fit-encoders", "--out", "plain", *tiny_overrides())
+    assert plain.exit_code == 0, plain.output
+    result = invoke("fit-encoders", *tiny_overrides(**transformed, **survivors))
+    assert result.exit_code == 0, result.output
+    assert "this generator has no block 'digit', only noise, code, category" in result.stderr
+    logs = [(folder / "log.csv").read_bytes() for folder in (Path("plain"), data / "encoders")]
+    assert logs[0] == logs[1]
+
+
 def test_a_model_has_the_name_that_its_fit_gives_it(data: Path) -> None:
     result = invoke("fit-encoders", *tiny_overrides(fit_encoders__name="ssavl-mine"))
     assert result.exit_code == 0, result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -101,8 +102,8 @@ def dreaming(
             generator has not, images that no encoder here can read.
     """
     space, shape = subject.generator.latent_space, subject.generator.image_shape
-    survivors = _survivors("fit-encoders", fit.survivors, fit.transformations, space)
-    if fit.transformations != InvarianceParams() and fit.objective != "elbo" and not survivors:
+    transform, survivors = _views("fit-encoders", fit, subject, space)
+    if transform is not None and fit.objective != "elbo" and not survivors:
         raise UserError(
             f"fit-encoders.transformations with fit-encoders.objective {fit.objective} need "
             "fit-encoders.survivors, the blocks that a transformed image still shows, for instance "
@@ -121,7 +122,6 @@ def dreaming(
     except ValueError as error:
         raise UserError(f"no encoder fits: {error}") from None
     named = networks.encoder_names(tuple(model))
-    transform = subject.transform(fit.transformations)
     fitting = Fitting(
         subject.likelihood,
         subject.beta,
@@ -141,33 +141,41 @@ def dreaming(
     return Method(named, (act,), Leaves(encoders=tuple(model))), model
 
 
-def _survivors(
+def _views(
     section: str,
-    survivors: Mapping[str, float],
-    transformations: InvarianceParams,
+    fit: FitEncodersParams | RetrainRParams,
+    subject: Subject,
     space: LatentSpace,
-) -> Mapping[str, float]:
-    """The blocks that stay known of a transformed image, with their weights.
+) -> tuple[Transform | None, Mapping[str, float]]:
+    """How images are transformed, and the blocks that stay known of such an image.
+
+    A study names survivors for any generator that it is tried on: those that this one lacks are
+    said and passed over. Where none remains, nothing learns from transformed images.
 
     Args:
-        section: of the parameters.
+        section: of the parameters, for messages.
 
     Raises:
-        UserError: such as are no blocks of ``space``, or that nothing transforms.
+        UserError: survivors that nothing transforms.
     """
-    names = [block.name for block in space.blocks]
-    unknown = [name for name in survivors if name not in names]
-    if unknown:
-        raise UserError(
-            f"{section}.survivors: {unknown[0]!r:.80} is no block of this generator, which has "
-            f"{', '.join(names)}"
-        )
-    if survivors and transformations == InvarianceParams():
+    if fit.survivors and fit.transformations == InvarianceParams():
         raise UserError(
             f"{section}.survivors are learned from transformed images: set "
             f"{section}.transformations too"
         )
-    return survivors
+    transform = subject.transform(fit.transformations)
+    if not fit.survivors:
+        return transform, {}
+    names = [block.name for block in space.blocks]
+    absent = [name for name in fit.survivors if name not in names]
+    if absent:
+        print(
+            f"{section}.survivors: this generator has no block {', '.join(map(repr, absent))}, "
+            f"only {', '.join(names)}: passed over",
+            file=sys.stderr,
+        )
+    survivors = {name: own for name, own in fit.survivors.items() if name in names}
+    return (transform, survivors) if survivors else (None, {})
 
 
 def joint(
@@ -193,14 +201,13 @@ def joint(
     model.name, model.image_noise = JOINT_NAMES[fit.source], 0.0
     model.requires_grad_(True)
     named = networks.encoder_names(tuple(model))
-    survivors = _survivors("retrain-R", fit.survivors, fit.transformations, space)
-    if survivors and real is not None:
+    if fit.survivors and real is not None:
         raise UserError(
             "retrain-R.survivors need retrain-R.source generated: of a real image no latents are "
             "known"
         )
     images = partial(subject.made if real is None else partial(_without, real), fit.batch_size)
-    transform = subject.transform(fit.transformations)
+    transform, survivors = _views("retrain-R", fit, subject, space)
     fitting = Fitting(
         subject.likelihood,
         subject.beta,
