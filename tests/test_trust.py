@@ -431,7 +431,7 @@ def test_repro_runs_no_code_that_the_parameters_name_but_by_the_switch(
     fit["cmd"] = (
         "python -m ssavl fit-encoders --gan weights.py:generator --latent-dim 4 --out data/encoders"
     )
-    fit["deps"][0] = "weights.py"
+    fit["deps"][fit["deps"].index("${gan_ckpt}")] = "weights.py"
     (repo / "dvc.yaml").write_text(yaml.safe_dump(stages))
     (repo / "params.yaml").write_text(text)
     run("dvc", "repro", "-s", "fit-encoders", cwd=repo)
