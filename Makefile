@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint format install clean
+.PHONY: repro test lint tables format install clean
 
 install: $(VENV)/installed
 
@@ -23,11 +23,15 @@ repro: install ## the default study, then its metrics
 test: install
 	pytest -n 2 --dist loadfile
 
-lint: install ## style, types, import floors
+lint: install ## style, types, import floors; the tables of the documents against their files
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
+	python docs/tables --check
+
+tables: install ## the tables of the documents, out of the committed files
+	python docs/tables
 
 format: install
 	ruff check --fix .

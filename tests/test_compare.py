@@ -94,6 +94,25 @@ def test_rows_of_earlier_runs_can_be_kept() -> None:
     assert result.output == invoke("compare", *runs).output
 
 
+def test_judged_walks_are_compared_too() -> None:
+    for seed, kept in ((0, 0.9), (1, 0.8)):
+        block = {"mean": kept, "worst": {"dimension": "code_1", "kept": kept - 0.1}}
+        values = [
+            {"value": 0, "class": "3", "share": 1.0},
+            {"value": 1, "class": "8", "share": kept},
+        ]
+        folder = Path(f"walks-{seed}")
+        folder.mkdir()
+        found = {"blocks": {"code": block}, "categories": {"category": values}}
+        (folder / "traversal.json").write_text(json.dumps(found))
+    invoke("compare", "a=walks-0", "a=walks-1", "-o", "walks.json")
+    row = json.loads(Path("walks.json").read_text())["a"]
+    assert row["kept_code"]["mean"] == pytest.approx(0.85)
+    assert row["kept_code_worst"]["worst"] == pytest.approx(0.7)
+    assert row["pure_category"]["mean"] == pytest.approx((1 + 0.85) / 2)
+    assert row["pure_category_worst"]["worst"] == pytest.approx(0.8)
+
+
 def test_several_models_of_a_run_have_a_row_each(data: Path) -> None:
     assert invoke("evaluate", *tiny_overrides()).exit_code == 0
     result = invoke("compare", "tiny=data/evaluate")

@@ -33,6 +33,8 @@ DIRECTIONS: dict[str, Direction] = {
         ),
         "up",
     ),
+    **dict.fromkeys(("kept_noise", "kept_code", "pure_category"), "up"),
+    **dict.fromkeys(("kept_noise_worst", "kept_code_worst", "pure_category_worst"), "up"),
     **dict.fromkeys(("mse", "rmse", "rmse_255", "bits_per_dimension"), "down"),
     **dict.fromkeys(("calibration_noise", "calibration_code", "calibration_category"), "down"),
 }  # which way is better; of a divergence neither is

@@ -11,15 +11,15 @@ from typing import Any
 
 from ssavl.errors import UserError
 from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
-from ssavl.runs.results import BASELINES, DISENTANGLEMENT, METRICS
+from ssavl.runs.results import BASELINES, DISENTANGLEMENT, METRICS, TRAVERSAL
 from ssavl.storage.files import read_json, write_bytes
 
 Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
 
 def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = False) -> Table:
-    """Gather ``metrics.json``, ``baselines.json`` and ``disentanglement.json`` of many runs by
-    name.
+    """Gather ``metrics.json``, ``baselines.json``, ``disentanglement.json`` and
+    ``traversal.json`` of many runs by name.
 
     A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>``
     where all runs have one and the same model.
@@ -119,6 +119,8 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
             found.append(read_json(folder / name))
     if (folder / DISENTANGLEMENT).is_file():
         found.append(read_json(folder / DISENTANGLEMENT)["scores"])
+    if (folder / TRAVERSAL).is_file():
+        found.append({"generator": _walked(read_json(folder / TRAVERSAL))})
     if not found:
         raise UserError(
             f"{folder / METRICS} does not exist: run `ssavl evaluate --out {folder}` first"
@@ -127,6 +129,21 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
         for model, metrics in models.items():
             for metric, value in metrics.items():
                 yield model, metric, value
+
+
+def _walked(traversal: Mapping[str, Any]) -> dict[str, float]:
+    """Of judged walks: the share of steps that keep the class, per block of a generator, and the
+    share of a category's images that are of one class; each with the worst.
+    """
+    found = {}
+    for block, own in traversal["blocks"].items():
+        found[f"kept_{block}"] = own["mean"]
+        found[f"kept_{block}_worst"] = own["worst"]["kept"]
+    for block, values in traversal["categories"].items():
+        shares = [value["share"] for value in values]
+        found[f"pure_{block}"] = sum(shares) / len(shares)
+        found[f"pure_{block}_worst"] = min(shares)
+    return found
 
 
 def _json(table: Table) -> str:
