@@ -106,10 +106,12 @@ def results(root: Root) -> list[str]:
         for what, (metric, places) in MEASURES.items():
             paper, paper_r = PAPER[study, metric]
             ours = [spread(own[f"improved/{m}"][metric], places) for m in ("ssavl", "ssavl-r")]
-            means = own["improved/k-means"].get(metric)
-            last = "-" if means is None else spread(means, places)
-            rows.append([f"{short}, {what}", paper, ours[0], paper_r, ours[1], last])
-    head = ["", "paper, SS-AVL", "SS-AVL", "paper, SS-AVL-R", "SS-AVL-R", "k-means"]
+            plain = [
+                own.get(f"improved/{name}", {}).get(metric) for name in ("clusters", "k-means")
+            ]
+            others = ("-" if one is None else spread(one, places) for one in plain)
+            rows.append([f"{short}, {what}", paper, ours[0], paper_r, ours[1], *others])
+    head = ["", "paper, SS-AVL", "SS-AVL", "paper, SS-AVL-R", "SS-AVL-R", "clusters", "k-means"]
     return table(head, rows)
 
 
