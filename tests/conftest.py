@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from tests import strangers
 # it.
 os.environ["SSAVL_DEVICE"] = os.environ.get("SSAVL_TEST_DEVICE", "cpu")
 os.environ["SSAVL_PRECISION"] = "float32"
+
+# Under nohup, SIGHUP is ignored and every process that tests start inherits that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TINY = {
     "prepare-data.dataset": "folder",

@@ -91,6 +91,20 @@ class Real(click.FloatRange):
         return number
 
 
+class Colour(Text):
+    """A colour that Pillow knows."""
+
+    name = "colour"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from ssavl.params.colour import colour
+
+        try:
+            return colour(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Method(Text):
     """A method's name; the registry brings torch along, so it is asked only when there is one."""
 
@@ -125,6 +139,7 @@ FOLDER = FolderOf()
 PICTURES = FolderOf(".npy")
 TABLE = PathOf(*TABLES)
 TEXT = Text()
+COLOUR = Colour()
 ASSIGNMENT = Text(r"(?s)[^=\s][^=]*=.*", "KEY=VALUE, such as train-gan.iterations=500")
 ARGUMENT = Text(r"(?s)[^=\s][^=]*=.*", "NAME=VALUE")
 SHAPE = Text(r"\s*[1-9]\d{0,5}\s*(,\s*[1-9]\d{0,5}\s*)*", "100,1,1")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.kinds import COUNT, PATH, Method, Real
+from ssavl.cli.kinds import COLOUR, COUNT, PATH, Method, Real
 from ssavl.cli.options import (
     Common,
     common,
@@ -47,7 +47,20 @@ beta_option = parameter("beta", 1.0, Real(0), "Weight of every KL divergence.")
 @parameter(
     "prepare-data.channels", "1; 3 for `folder`", click.Choice([1, 3]), "Channels of an image."
 )
-@parameter("prepare-data.limit", "all", click.IntRange(2), "Images to draw from dsprites.")
+@parameter(
+    "prepare-data.limit", "all", click.IntRange(2), "Images to draw from a folder or from dsprites."
+)
+@parameter(
+    "prepare-data.class_folders",
+    False,
+    bool,
+    "Take each sub-folder of `folder` for a class.",
+    is_flag=True,
+    default=None,
+)
+@parameter(
+    "prepare-data.background", "white", COLOUR, "Colour under transparent pixels of `folder`."
+)
 @out_option("data/prepared")
 @common(computes=False)
 def prepare_data(shared: Common, out: Path) -> None:
@@ -67,6 +80,7 @@ def prepare_data(shared: Common, out: Path) -> None:
     if unreadable:
         lines.append(f"passed over {len(unreadable)} files that cannot be read:")
         lines += [f"  {name}: {reason}" for name, reason in unreadable.items()]
+    lines += manifest["notes"]
     shared.report(manifest, "\n".join(lines))
 
 

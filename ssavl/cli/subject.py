@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssavl.cli.kinds import ARGUMENT, COUNT, PATH, SHAPE, TEXT, Real
+from ssavl.cli.kinds import ARGUMENT, COLOUR, COUNT, PATH, SHAPE, TEXT, Real
 from ssavl.cli.options import Common, common, gathered
 from ssavl.cli.parameter import Command
 from ssavl.errors import UserError
@@ -172,6 +172,7 @@ class Use:
     gan: GanFlags
     encoders: Path
     batch_size: int
+    background: str
 
     def stops_here(self, what: str, paths: dict[str, Any], **settings: Any) -> bool:
         """Under ``--dry-run``, say what would run, and return True."""
@@ -194,9 +195,12 @@ class Use:
         )
 
     def report(self, result: dict[str, Any], text: str) -> None:
-        """The result on stdout; files that could not be read, named on stderr."""
+        """The result on stdout; on stderr, files that could not be read and what else
+        there is to know of them."""
         for name, reason in result.get("unreadable", {}).items():
             click.echo(f"left out: {name}: {reason}", err=True)
+        for note in result.get("notes", ()):
+            click.echo(note, err=True)
         self.shared.report(result, text)
 
 
@@ -212,6 +216,7 @@ def uses_model(function: Command) -> Command:
         ),
         _gan_options("the one that the encoders name"),
         batch_option,
+        background_option,
         common(),
     )
     return gathered(Use, "use", decorators)(function)
@@ -225,6 +230,18 @@ def batch_option(function: Command) -> Command:
         default=250,
         show_default=True,
         help="Images to compute at a time.",
+    )(function)
+
+
+def background_option(function: Command) -> Command:
+    """``--background``."""
+    return click.option(
+        "--background",
+        type=COLOUR,
+        metavar="COLOUR",
+        default="white",
+        show_default=True,
+        help="Colour under transparent pixels of images.",
     )(function)
 
 

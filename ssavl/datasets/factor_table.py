@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ssavl.datasets.factors import Factor, FactorImages, Integers
-from ssavl.errors import UserError
+from ssavl.errors import UserError, first_line
 from ssavl.images.array import Images
 from ssavl.images.file import UNREADABLE, decode
 
@@ -80,10 +80,10 @@ class FactorTable(FactorImages):
         images = []
         for place in index.tolist():
             try:
-                images.append(decode(self._files[place], size, channels))
+                images.append(decode(self._files[place], size, channels).pixels)
             except UNREADABLE as error:
                 raise UserError(
-                    f"{self._files[place]} cannot be read ({str(error)[:100]}): "
+                    f"{self._files[place]} cannot be read ({first_line(error, 100)}): "
                     "take it out of the table"
                 ) from None
         return np.stack(images)

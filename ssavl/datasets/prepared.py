@@ -70,6 +70,7 @@ def write_prepared(source: Source, folder: Path, validation: int) -> dict[str, A
         "splits": {"train": train - validation, "validation": validation, "test": test},
         "classes": list(source.classes),
         "unreadable": source.unreadable,
+        "notes": source.notes,
         "sha256": hashes,
     }
     write_json(folder / MANIFEST, manifest)

@@ -14,8 +14,7 @@ from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.params.stages import PrepareDataParams
 
-# of `folder` when image_size is null: the smallest at which photographs are recognised
-FOLDER_SIZE = 64
+LIMITED = ("folder", "dsprites")
 
 
 def read_source(params: PrepareDataParams, seed: int) -> Source:
@@ -26,9 +25,10 @@ def read_source(params: PrepareDataParams, seed: int) -> Source:
             that know none.
     """
     root = Path(params.root) if params.root is not None else None
-    if params.limit is not None and params.dataset != "dsprites":
+    if params.limit is not None and params.dataset not in LIMITED:
         raise UserError(
-            f"prepare-data.limit draws from dsprites alone: set it to null for {params.dataset}"
+            f"prepare-data.limit draws from {' or '.join(LIMITED)}: "
+            f"set it to null for {params.dataset}"
         )
     match params.dataset:
         case "folder":
@@ -36,8 +36,7 @@ def read_source(params: PrepareDataParams, seed: int) -> Source:
                 raise UserError(
                     "prepare-data.dataset = folder needs prepare-data.root, the folder of images"
                 )
-            size, channels = params.image_size or FOLDER_SIZE, params.channels or 3
-            return folder(root, size, channels, params.test_fraction, params.class_folders, seed)
+            return folder(root, params, seed)
         case "mnist-10k":
             return embedded(params.image_size or 28, params.channels or 1)
         case "mnist" | "fashion-mnist":

@@ -23,6 +23,7 @@ class Source:
         labels: class of each image, or ``None``.
         classes: names of the classes; empty when there are no labels.
         unreadable: files that were passed over, with the reason; filled before the first image.
+        notes: what else a person should know of how they were read, a line each.
     """
 
     name: str
@@ -32,3 +33,4 @@ class Source:
     labels: NDArray[np.int64] | None
     classes: tuple[str, ...]
     unreadable: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)

@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from ssavl.errors import UserError, first_line
+from ssavl.images.file import UNREADABLE
+from ssavl.images.picture import is_grey
 from ssavl.images.resize import fit
 
 Pictures = Tensor | NDArray[Any] | Image.Image | Sequence[Any]
 
 KINDS = "give a tensor, an array, a PIL image, or a list of these"
-GREY = ("1", "L", "LA", "La", "I", "F")  # and I;16 in each of its forms
 
 
 def as_batch(images: Pictures, image_shape: tuple[int, int, int]) -> Tensor:
@@ -27,8 +28,8 @@ def as_batch(images: Pictures, image_shape: tuple[int, int, int]) -> Tensor:
     Args:
         images: a tensor or an array ``(N, C, H, W)``, ``(N, H, W, C)``, or of grey ``(N, H, W)``;
             one image is that without N; a PIL image; or a sequence of single images. Tensors and
-            arrays have the right size; of PIL images the largest centred square is resampled. There
-            may be none.
+            arrays have the right size; of PIL images, upright and over white, the largest centred
+            square is resampled. There may be none.
         image_shape: channels, height, width.
 
     Raises:
@@ -63,7 +64,7 @@ def shape_of(images: Pictures) -> tuple[int, int, int]:
         first = images[0]
         if isinstance(first, Image.Image):
             side = min(first.size)
-            return (1 if first.mode in GREY or first.mode.startswith("I;") else 3, side, side)
+            return (1 if is_grey(first) else 3, side, side)
         images = _tensor(first)[None]
     sizes = tuple(_tensor(images).shape)
     if len(sizes) == 3:
@@ -125,7 +126,7 @@ def _joined(images: Sequence[Any], image_shape: tuple[int, int, int]) -> Tensor:
         if isinstance(image, Image.Image):
             try:
                 found.append(torch.from_numpy(np.array(fit(image, size, channels))))
-            except (ValueError, OSError) as error:
+            except UNREADABLE as error:
                 raise UserError(f"a PIL image cannot be read: {first_line(error)}") from None
         else:
             found.append(_tensor(image))

@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from ssavl.images.array import Images
+from ssavl.images.picture import BACKGROUND, is_grey
 from ssavl.images.resize import fit
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-UNREADABLE = (
-    OSError,
-    UnidentifiedImageError,
-    ValueError,
-    SyntaxError,
-    Image.DecompressionBombError,
+EXTENSIONS = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".avif"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"),
+)
+UNREADABLE = (  # what Pillow raises for files that are cut, damaged, or no images
+    *(OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError),
+    *(struct.error, zlib.error, EOFError, LookupError, TypeError, OverflowError, MemoryError),
 )
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A file's first picture.
+
+    Attributes:
+        pixels: uint8 ``(channels, size, size)``.
+        stored: width, height and colour of what the file holds, in words.
+        alone: whether the file holds no other frame or page.
+    """
+
+    pixels: Images
+    stored: str
+    alone: bool
+
+
 def image_files(root: Path) -> list[Path]:
-    """Every file below ``root`` with an image's extension, at any depth, in order of name."""
-    return sorted(
-        path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file()
-    )
+    """Every file below ``root`` with an image's extension, at any depth, in order of name.
+    What is hidden, or in a hidden folder, is left alone.
+    """
+    return sorted(path for path in _visible(root) if path.suffix.lower() in EXTENSIONS)
 
 
-def decode(path: Path, size: int, channels: int) -> Images:
-    """A file as uint8 ``(channels, size, size)``: the largest centred square, resampled.
+def passed_over(root: Path) -> Counter[str]:
+    """How many files below ``root`` have no image's extension, by the extension they have;
+    what is hidden is not counted.
+    """
+    others = (path.suffix.lower() for path in _visible(root))
+    return Counter(suffix or "no ending" for suffix in others if suffix not in EXTENSIONS)
+
+
+def _visible(root: Path) -> list[Path]:
+    """Files of which no part below ``root`` is hidden, nor what macOS adds to archives."""
+    return [
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and not any(
+            part.startswith(".") or part == "__MACOSX" for part in path.relative_to(root).parts
+        )
+    ]
+
+
+def decode(path: Path, size: int, channels: int, background: str = BACKGROUND) -> Picture:
+    """A file's first picture as it is meant: the largest centred square, resampled.
+
+    Args:
+        background: under transparent pixels.
 
     Raises:
-        OSError, ValueError, SyntaxError, Image.DecompressionBombError: one of ``UNREADABLE``, what
-            Pillow says of a file that is cut, is no image, or is a decompression bomb.
+        OSError, ValueError, ...: one of ``UNREADABLE``, what Pillow says of a file that is cut, is
+            no image, has pixels without a known range, or is a decompression bomb.
     """
     with warnings.catch_warnings():
         # Pillow only warns between one and two times its pixel limit; a bomb is refused from the
@@ -40,6 +83,10 @@ def decode(path: Path, size: int, channels: int) -> Images:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(path) as image:
-                return fit(image, size, channels)
+                stored = f"{image.width} x {image.height} {'grey' if is_grey(image) else 'colour'}"
+                # the other pictures of an MPO are a camera's previews of the same
+                alone = image.format == "MPO" or not getattr(image, "is_animated", False)
+                image.seek(0)
+                return Picture(fit(image, size, channels, background), stored, alone)
         except Image.DecompressionBombWarning as warning:
             raise Image.DecompressionBombError(str(warning)) from None

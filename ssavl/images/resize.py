@@ -6,21 +6,24 @@ import numpy as np
 from PIL import Image
 
 from ssavl.images.array import Images
+from ssavl.images.picture import BACKGROUND, as_meant
 
 
-def fit(image: Image.Image, size: int, channels: int) -> Images:
-    """A PIL image as uint8 ``(channels, size, size)``:
+def fit(image: Image.Image, size: int, channels: int, background: str = BACKGROUND) -> Images:
+    """A picture, as it is meant, as uint8 ``(channels, size, size)``:
     the largest centred square, resampled (Lanczos).
 
+    Args:
+        background: under transparent pixels.
+
     Raises:
-        ValueError: pixels whose range nothing says.
+        ValueError, OSError: as :func:`~ssavl.images.picture.as_meant`.
     """
-    if image.mode.startswith("I;16"):  # Pillow would cut them at 255
-        image = Image.fromarray(
-            (np.asarray(image).astype(np.uint32) * 255 // 65535).astype(np.uint8)
-        )
-    elif image.mode in ("I", "F"):
-        raise ValueError(f"pixels of mode {image.mode} have no known range: give 8 or 16 bits")
+    return cut(as_meant(image, background), size, channels)
+
+
+def cut(image: Image.Image, size: int, channels: int) -> Images:
+    """The same of a picture of mode ``L`` or ``RGB`` that is as it is meant."""
     image = image.convert("L" if channels == 1 else "RGB")
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -36,4 +39,4 @@ def fit_array(image: Images, size: int, channels: int) -> Images:
     """The same for a grey uint8 array ``(H, W)``; the array itself where nothing changes."""
     if channels == 1 and image.shape == (size, size):
         return image[None]
-    return fit(Image.fromarray(image), size, channels)
+    return cut(Image.fromarray(image), size, channels)

@@ -16,8 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssavl.errors import UserError, first_line
-from ssavl.images.file import UNREADABLE, decode, image_files
-from ssavl.images.resize import fit
+from ssavl.images.file import UNREADABLE, decode, image_files, passed_over
+from ssavl.images.notes import Notes
+from ssavl.images.picture import BACKGROUND
+from ssavl.images.resize import cut
 
 ARRAY = ".npy"
 CHUNK = 1000  # images of an array that are in memory at once
@@ -28,24 +30,33 @@ class ImageStream:
 
     A path is an image file, a folder (every image below it, or the ``images.npy`` of prepared data)
     or a ``.npy`` array: ``(N, H, W)``, ``(N, C, H, W)`` or ``(N, H, W, C)``, uint8 or floats in
-    [0, 1], memory-mapped. Files are cut to the largest centred square and resampled; so are uint8
-    arrays of another size.
+    [0, 1], memory-mapped. Files are taken as they are meant (:mod:`ssavl.images.picture`), cut to
+    the largest centred square and resampled; so are uint8 arrays of another size.
 
     Args:
         paths: at least one.
         image_shape: channels, height and width of the images to give.
+        background: colour under transparent pixels.
 
     Attributes:
         unreadable: files that could not be read, and why; filled while batches are drawn.
+        notes: what else a person should know of how they were read; filled likewise.
 
     Raises:
         UserError: a path that does not exist or holds no image, an array that holds no images of
             this kind.
     """
 
-    def __init__(self, paths: Sequence[Path], image_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        image_shape: tuple[int, int, int],
+        background: str = BACKGROUND,
+    ) -> None:
         self.channels, self.size, _ = image_shape
+        self.background = background
         self.unreadable: dict[str, str] = {}
+        self.notes = Notes(image_shape)
         self._files: list[Path | tuple[Path, int]] = []  # an array with its length
         for path in paths:
             if path.is_dir() and (path / "images.npy").is_file():
@@ -55,6 +66,7 @@ class ImageStream:
                 if not found:
                     raise UserError(f"{path} holds no image")
                 self._files += found
+                self.notes.skipped += passed_over(path)
             elif not path.is_file():
                 raise UserError(f"{path} does not exist")
             elif path.suffix == ARRAY:
@@ -103,11 +115,12 @@ class ImageStream:
                         yield f"{path}[{start + index}]", self._float(path, image)
                 continue
             try:
-                image = decode(entry, self.size, self.channels)
+                picture = decode(entry, self.size, self.channels, self.background)
             except UNREADABLE as error:
                 self.unreadable[str(entry)] = first_line(error, 200)
                 continue
-            yield str(entry), torch.from_numpy(np.array(image)).float() / 255
+            self.notes.see(str(entry), picture)
+            yield str(entry), torch.from_numpy(np.array(picture.pixels)).float() / 255
 
     def _open(self, path: Path) -> NDArray[Any]:
         try:
@@ -138,7 +151,7 @@ class ImageStream:
             image = image.transpose(2, 0, 1)
         if image.dtype == np.uint8:
             if image.shape != (self.channels, self.size, self.size):
-                image = fit(_picture(image), self.size, self.channels)
+                image = cut(_picture(image), self.size, self.channels)
             return torch.from_numpy(np.array(image)).float() / 255
         if image.shape != (self.channels, self.size, self.size):
             raise UserError(

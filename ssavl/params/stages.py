@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from ssavl.latents.names import NAME
+from ssavl.params.colour import Colour
 from ssavl.params.evaluate import (
     EvaluateDisentanglementParams,
     EvaluateFidelityParams,
@@ -71,8 +72,12 @@ class PrepareDataParams(Section):
         0.1, description="of `folder` and `dsprites`; others have their own"
     )
     class_folders: bool = Field(False, description="of `folder`: each sub-folder is a class")
+    background: Colour = Field(
+        "white",
+        description="of `folder`: colour under transparent pixels, such as black or #808080",
+    )
     limit: Annotated[int, Field(ge=2)] | None = Field(
-        None, description="of `dsprites`: images to draw; all if null"
+        None, description="of `folder` and `dsprites`: images to draw; all if null"
     )
 
 

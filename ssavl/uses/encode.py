@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import Factorised
@@ -16,7 +17,13 @@ from ssavl.model import Model
 from ssavl.storage.tables import open_table
 
 
-def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> dict[str, Any]:
+def encode(
+    model: Model,
+    images: Sequence[Path],
+    out: Path,
+    batch_size: int,
+    background: str = BACKGROUND,
+) -> dict[str, Any]:
     """Write one row per image, in memory that does not grow with their number.
     The generator is not needed.
 
@@ -26,13 +33,16 @@ def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> 
     there are values alone. An ``.npz`` has ``latents`` ``(N, D)`` as well, ready for
     ``ssavl decode``, where the encoders infer every block.
 
+    Args:
+        background: colour under transparent pixels.
+
     Returns:
         Counts, and the files that could not be read with the reason.
 
     Raises:
         UserError: a path that holds no image, an ending that names no format.
     """
-    stream = ImageStream(images, model.image_shape)
+    stream = ImageStream(images, model.image_shape, background)
     flat = out.suffix == ".npz" and model.inference.space.dim == model.latent_space.dim
     count = 0
     with open_table(out) as table:
@@ -46,7 +56,12 @@ def encode(model: Model, images: Sequence[Path], out: Path, batch_size: int) -> 
                 columns["latents"] = model.complete(posterior).cpu().numpy()
             table.write(columns)
             count += len(names)
-    return {"images": count, "unreadable": stream.unreadable, "out": str(out)}
+    return {
+        "images": count,
+        "unreadable": stream.unreadable,
+        "notes": stream.notes.lines(),
+        "out": str(out),
+    }
 
 
 def posterior_columns(posterior: Posterior) -> dict[str, NDArray[Any]]:

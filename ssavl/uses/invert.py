@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.images.writer import open_images
 from ssavl.inversion.refinement import Refined, Refinement
@@ -25,12 +26,14 @@ def invert(
     pictures: Path | None,
     refinement: Refinement,
     batch_size: int,
+    background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Write refined latents, one row per image, with the squared error before and after.
 
     Args:
         out: the table; ``.npz`` has ``latents`` ``(N, D)`` as well.
         pictures: a folder or ``.npy`` for the images of the refined latents.
+        background: colour under transparent pixels.
 
     Returns:
         Counts, mean errors before and after (``mse`` summed over an image), and the files that
@@ -40,7 +43,7 @@ def invert(
         UserError: a path that holds no image; a generator that cannot be loaded, is another one or
             has no gradient.
     """
-    stream = ImageStream(images, model.image_shape)
+    stream = ImageStream(images, model.image_shape, background)
     parts: list[Refined] = []
     with open_table(out) as table, open_images(pictures) if pictures else nullcontext() as write:
         for names, x in stream.batches(batch_size):
@@ -66,5 +69,6 @@ def invert(
         "after": reconstruction(joined.errors, pixels),
         "passes": joined.passes,
         "unreadable": stream.unreadable,
+        "notes": stream.notes.lines(),
         "out": str(out),
     }

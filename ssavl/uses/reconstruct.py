@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.images.writer import open_images
 from ssavl.metrics.reconstruction import reconstruction, squared_error
@@ -18,7 +19,12 @@ from ssavl.storage.tables import open_table
 
 
 def reconstruct(
-    model: Model, images: Sequence[Path], out: Path, errors: Path | None, batch_size: int
+    model: Model,
+    images: Sequence[Path],
+    out: Path,
+    errors: Path | None,
+    batch_size: int,
+    background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Encode, decode, and write the images, and the error of each into a table.
 
@@ -26,6 +32,7 @@ def reconstruct(
         out: a folder, or ``<name>.npy``.
         errors: the table; ``None`` is ``errors.csv`` in the folder, and beside a ``.npy`` none,
             where nobody named one.
+        background: colour under transparent pixels.
 
     Returns:
         Counts, mean errors (``mse`` summed over an image), and the files that could not be read.
@@ -33,7 +40,7 @@ def reconstruct(
     Raises:
         UserError: a path that holds no image, a generator that cannot be loaded or is another one.
     """
-    stream = ImageStream(images, model.image_shape)
+    stream = ImageStream(images, model.image_shape, background)
     if errors is None and out.suffix != ".npy":
         errors = out / "errors.csv"
     found = []
@@ -49,6 +56,7 @@ def reconstruct(
         "images": sum(map(len, found)),
         **reconstruction(torch.cat(found), int(np.prod(model.image_shape))),
         "unreadable": stream.unreadable,
+        "notes": stream.notes.lines(),
         "out": str(out),
         "errors": None if errors is None else str(errors),
     }

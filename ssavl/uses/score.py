@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.model import Model
 from ssavl.objectives.likelihood import Likelihood
@@ -24,6 +25,7 @@ def score(
     samples: int,
     likelihood: Likelihood,
     batch_size: int,
+    background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Write per-image bounds on log p(x), and where each stands among the generator's own images.
 
@@ -35,11 +37,12 @@ def score(
 
     Args:
         samples: draws of the posterior per image.
+        background: colour under transparent pixels.
 
     Raises:
         UserError: a path that holds no image, a generator that cannot be loaded.
     """
-    stream = ImageStream(images, model.image_shape)
+    stream = ImageStream(images, model.image_shape, background)
     _, own = model.sample(REFERENCE)
     bound = model.score(own, samples, likelihood).get("ll")
     reference = bound.sort().values if bound is not None else None
@@ -61,5 +64,6 @@ def score(
         "ll_of_generated": reference.mean().item() if reference is not None else None,
         "rank": torch.cat(ranks).mean().item() if ranks else None,
         "unreadable": stream.unreadable,
+        "notes": stream.notes.lines(),
         "out": str(out),
     }
