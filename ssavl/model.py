@@ -14,9 +14,11 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.engine.isolation import Stream, apart, isolated
+from ssavl.generators.pieces import InPieces
 from ssavl.images.batch import Pictures, as_batch, as_floats
 from ssavl.inversion.refinement import Refined, Refinement, deviations, refine
 from ssavl.latents import walks
+from ssavl.latents.draws import together
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import LatentSpace
 from ssavl.metrics.likelihood.surrogates import surrogates
@@ -30,7 +32,7 @@ from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood, observation
 from ssavl.params.arguments import instance, place, whole
 
-BATCH = 250  # images on the device at a time
+BATCH = 250  # images whose activations are in memory at a time
 PAPER = Likelihood()
 
 Latents = Tensor | NDArray[Any]
@@ -39,17 +41,20 @@ Latents = Tensor | NDArray[Any]
 class Model:
     """What ``ssavl.load``, ``ssavl.fit`` and ``ssavl.train`` return.
 
-    Images are taken as :func:`ssavl.images.batch.as_batch` takes them, and worked on in batches, so
-    memory on the device stays flat. Results are tensors on the model's device.
+    Images are taken as :func:`ssavl.images.batch.as_batch` takes them, and worked on in batches.
+    Results are tensors on the model's device.
 
     Args:
         bundle: the encoders, and how their generator is found; or both, in memory.
         compute: device and precision.
         seed: of what comes from the prior or from the posterior.
+        at_once: images whose activations are in memory at a time; results do not depend on it.
     """
 
-    def __init__(self, bundle: Bundle | Held, compute: Compute, seed: int) -> None:
-        self.bundle, self.compute = bundle, compute
+    def __init__(
+        self, bundle: Bundle | Held, compute: Compute, seed: int, at_once: int = BATCH
+    ) -> None:
+        self.bundle, self.compute, self.at_once = bundle, compute, at_once
         if bundle.encoders is not None:
             compute.place(bundle.encoders)
         self._rng = compute.generator(seed)
@@ -98,8 +103,7 @@ class Model:
         Raises:
             UserError: as :meth:`posterior`.
         """
-        parts = [self.complete(self._infer(batch)) for batch in self._batches(images)]
-        return torch.cat(parts)
+        return torch.cat([self.complete(self._infer(batch)) for batch in self._batches(images)])
 
     @apart
     @torch.no_grad()
@@ -109,16 +113,13 @@ class Model:
         Raises:
             UserError: latents of another shape, or not finite.
         """
-        parts = as_latents(latents, self.generator.latent_space).split(BATCH)
+        parts = as_latents(latents, self.generator.latent_space).split(self.at_once)
         with self.compute.autocast():
-            made = [self.generator(part.to(self.compute.device)).float() for part in parts]
-        return torch.cat(made)
+            return torch.cat([self.generator(p.to(self.compute.device)).float() for p in parts])
 
     def reconstruct(self, images: Pictures) -> Tensor:
         """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
-
-        Raises:
-            UserError: as :meth:`posterior`.
+        Raises as :meth:`posterior`.
         """
         return self.decode(self.encode(images))
 
@@ -127,22 +128,20 @@ class Model:
         self, images: Pictures, steps: int = 100, refinement: Refinement | None = None
     ) -> Refined:
         """Encode, then refine each image's latents by gradient descent; in its objective never
-        worse than the encoding.
+        worse than the encoding. Raises as :meth:`posterior`, and for want of a gradient.
 
         Args:
             steps: passes through the generator, forth and back, by L-BFGS.
             refinement: instead, how to optimise in every detail.
-
-        Raises:
-            UserError: as :meth:`posterior`; a generator that passes no gradient.
         """
         settings = Refinement(steps) if refinement is None else refinement
         instance("refinement", settings, Refinement, "an ssavl.Refinement")
         parts = []
         for x in self._batches(images):
             posterior = self._infer(x)
-            start, scale = self.complete(posterior), deviations(posterior, self.latent_space)
-            parts.append(refine(x, start, self.generator, settings, scale))
+            given = x, self.complete(posterior), deviations(posterior, self.latent_space)
+            for own, start, scale in zip(*(t.split(self.at_once) for t in given), strict=True):
+                parts.append(refine(own, start, self.generator, settings, scale))
         return Refined.join(parts)
 
     @apart
@@ -162,7 +161,7 @@ class Model:
         """
         rows: dict[str, list[Tensor]] = {}
         samples = whole("samples", samples, 1)
-        density = Observed(self.generator, observation(likelihood))
+        density = Observed(InPieces(self.generator, self.at_once), observation(likelihood))
         for batch in self._batches(images):
             # torch.distributions has no divergences of nothing: a black image stands in for it.
             x = batch if len(batch) else batch.new_zeros(1, *self.image_shape)
@@ -240,11 +239,11 @@ class Model:
     @torch.no_grad()
     def _infer(self, x: Tensor) -> Posterior:
         with self.compute.autocast():
-            return self.inference.posterior(x)
+            return self.inference.posterior(x, self.at_once)
 
     def _batches(self, images: Pictures) -> Iterator[Tensor]:
-        batch = as_batch(images, self.image_shape)
-        yield from (self._tensor(part) for part in batch.split(BATCH))
+        shape = self.image_shape
+        yield from map(self._tensor, as_batch(images, shape).split(together(shape)))
 
     def _tensor(self, batch: Tensor) -> Tensor:
         return as_floats(batch.to(self.compute.device))

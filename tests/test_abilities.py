@@ -78,7 +78,8 @@ def known(row: dict[str, float | None]) -> set[str]:
 def test_evaluate_measures_what_each_model_can_do() -> None:
     found = run("evaluate", *GAN, *encoders("code", "points", "clusters"), *tiny_overrides())
     rows = found["metrics"]
-    code = {"ll_code", "kl_code", "kl_category", "calibration_code", "calibration_category"}
+    code = {"ll_code", "ll_code_error", "kl_code", "kl_category"}
+    code |= {"calibration_code", "calibration_category"}
     assert known(rows["code"]) == CLUSTERS | ERRORS | code
     assert known(rows["points"]) == CLUSTERS | ERRORS
     assert known(rows["dec"]) == CLUSTERS

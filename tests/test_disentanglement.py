@@ -198,8 +198,40 @@ def test_a_category_alone_knows_its_factor() -> None:
     assert found["dci_completeness"] == pytest.approx(1)
     for preset in FEW.values():
         score = factor_vae(sample, preset, 600, np.random.default_rng(0)).score
-        # one dimension, one guess among three factors
-        assert score == pytest.approx(1 / 3, abs=0.1)
+        # one dimension, one guess among three factors: chance, which some count as nothing
+        assert score == pytest.approx(0 if preset.scaled else 1 / 3, abs=0.1)
+
+
+def test_dci_is_finite_in_every_draw() -> None:
+    for seed in range(200):
+        factors = draws(60, seed, (2, 3))
+        codes = np.column_stack([factors, np.random.default_rng(seed).normal(size=(60, 2))])
+        sample = represent(codes.astype(float), factors)
+        found = dci(sample.rows(slice(40)), sample.rows(slice(40, None)), trees=2, jobs=1)
+        assert (found.importances >= 0).all()
+        assert 0 <= found.disentanglement <= 1
+        assert 0 <= found.completeness <= 1
+
+
+def test_a_category_that_says_nothing_is_pruned_where_its_protocol_prunes_categories() -> None:
+    factors = draws(600)
+    kl = np.array([0.0, 0.0, 0.0])
+    sample = represent(np.eye(3)[factors[:, 0]], factors, groups=np.array([4, 4, 4]), kl=kl)
+    rng = np.random.default_rng(0)
+    assert factor_vae(sample, FEW["cascade"], 600, rng).active.all()
+    assert not factor_vae(sample, FEW["jointvae"], 600, rng).active.any()
+
+
+def test_votes_per_factor_are_equal_where_the_protocol_says_so() -> None:
+    factors = draws(600)
+    sample = represent(factors.astype(float), factors, kl=np.full(factors.shape[1], 1.0))
+    found = factor_vae(sample, FEW["cascade"], 600, np.random.default_rng(0))
+    by_factor = found.votes.sum(0)
+    assert by_factor.max() - by_factor.min() <= 1
+    assert factor_vae(sample, FEW["jointvae"], 600, np.random.default_rng(0)).score == 0.0
+    silent = represent(factors.astype(float), factors, kl=np.zeros(factors.shape[1]))
+    chance = 1 / factors.shape[1]
+    assert factor_vae(silent, FEW["cascade"], 600, np.random.default_rng(0)).score == chance
 
 
 def test_permuting_a_categorys_values_changes_gini_votes_nothing() -> None:

@@ -134,6 +134,7 @@ def test_it_is_what_torch_fidelity_says_of_the_same_images_on_disk(judged: Path)
             kid=True,
             isc=True,
             prc=True,
+            isc_splits=1,  # few images
             kid_subsets=1,
             kid_subset_size=60,
             rng_seed=0,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import Tensor
 
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
-from ssavl.metrics.calibration import calibration, ranks
+from ssavl.metrics.calibration import LEVELS, Calibration, calibration, ranks
 from ssavl.metrics.clustering import clustering, confusion, kmeans_categories
 from ssavl.metrics.inversion import latent_errors, norm_ratios
 from ssavl.metrics.likelihood.surrogates import surrogates
@@ -152,6 +153,75 @@ def test_a_category_is_calibrated_when_its_probabilities_are_frequencies(
     ]
     assert (found.within >= 0.8) == calibrated
     assert (found.error < 0.015) == calibrated
+
+
+def normal_ranks(means: Tensor, deviations: Tensor, truth: Tensor) -> dict[str, Calibration]:
+    """Calibration of a Gaussian posterior ``(N, d)``."""
+    space = LatentSpace([Block("noise", "noise", "normal", truth.shape[1])])
+    posterior = space.posterior(torch.cat([means, 2 * deviations.log()], dim=1))
+    return calibration(ranks(posterior, truth, torch.Generator().manual_seed(1)), [])
+
+
+def test_opposite_errors_of_dimensions_do_not_cancel() -> None:
+    rng = torch.Generator().manual_seed(0)
+    truth = torch.randn(4000, 8, generator=rng)
+    deviations = torch.cat([torch.full((4000, 4), 0.4), torch.full((4000, 4), 2.5)], dim=1)
+    found = normal_ranks(torch.zeros(4000, 8), deviations, truth)["noise"]
+    assert np.abs(found.coverage - LEVELS).mean() < 0.1  # what a mean over dimensions would say
+    assert found.error > 0.2
+    right = normal_ranks(torch.zeros(4000, 8), torch.ones(4000, 8), truth)["noise"]
+    assert right.error < 0.01
+    assert found.named("noise")["calibration_noise"] == found.error
+
+
+def test_one_dimension_that_is_wrong_shows_as_the_worst() -> None:
+    truth = torch.randn(4000, 16, generator=torch.Generator().manual_seed(0))
+    deviations = torch.ones(4000, 16)
+    deviations[:, 3] = 0.2
+    named = normal_ranks(torch.zeros(4000, 16), deviations, truth)["noise"].named("noise")
+    assert named["calibration_noise"] < 0.03
+    assert named["calibration_noise_worst"] > 0.3
+
+
+def test_dimensions_that_are_right_one_by_one_can_be_wrong_together() -> None:
+    rng = torch.Generator().manual_seed(0)
+    shared = torch.randn(4000, 1, generator=rng)
+    truth = shared.expand(4000, 6).contiguous()  # each N(0, 1), all of them the same
+    named = normal_ranks(torch.zeros(4000, 6), torch.ones(4000, 6), truth)["noise"].named("noise")
+    assert named["calibration_noise"] < 0.01
+    assert named["calibration_noise_joint"] > 0.1
+    apart = torch.randn(4000, 6, generator=rng)
+    found = normal_ranks(torch.zeros(4000, 6), torch.ones(4000, 6), apart)["noise"]
+    assert found.named("noise")["calibration_noise_joint"] < 0.01
+
+
+@pytest.mark.parametrize("kind", ["all equal", "two equal", "rounded"])
+def test_a_posterior_with_ties_that_is_right_is_calibrated(kind: str) -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.zeros(20000, 10)
+    if kind == "two equal":
+        logits[:, 2:] = -30
+    if kind == "rounded":
+        logits = (0.01 * torch.randn(20000, 10, generator=rng)).bfloat16().float()
+    truth = torch.multinomial(logits.softmax(1), 1, generator=rng)[:, 0]
+    latents = torch.nn.functional.one_hot(truth, 10).float()
+    space = LatentSpace([Block("category", "category", "categorical", 10)])
+    found = calibration(ranks(space.posterior(logits), latents, rng), space.blocks)["category"]
+    assert found.error < 0.01
+
+
+@pytest.mark.parametrize("dim", [2, 8, 128])
+def test_a_point_of_a_sphere_is_ranked_whatever_its_radius(dim: int) -> None:
+    space = LatentSpace([Block("noise", "noise", "sphere", dim)])
+    rng = torch.Generator().manual_seed(0)
+    parameters = torch.randn(6000, space.parameter_size, generator=rng)
+    for right in (torch.zeros_like(parameters), parameters):
+        posterior = space.posterior(right)
+        torch.manual_seed(0)
+        found = calibration(ranks(posterior, posterior.sample(), rng), [])["noise"]
+        assert found.error < 0.01
+    wrong = calibration(ranks(space.posterior(parameters), space.sample(6000, rng), rng), [])
+    assert wrong["noise"].error > 0.02
 
 
 def test_latent_errors_count_from_knowing_nothing() -> None:

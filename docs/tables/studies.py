@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,10 @@ ABLATION = {
 }
 
 DSPRITES = {
-    "FactorVAE score, `jointvae`": "factor_vae_jointvae",
+    "FactorVAE score, `jointvae` (our reading)": "factor_vae_jointvae",
     "FactorVAE score, `dlib`": "factor_vae_dlib",
-    "FactorVAE score, `cascade`": "factor_vae_cascade",
-    "FactorVAE score, `ubisoft`": "factor_vae_ubisoft",
+    "FactorVAE score, `cascade`, before its votes were equal": "factor_vae_cascade",
+    "FactorVAE score, `ubisoft`, unscaled": "factor_vae_ubisoft",
     "BetaVAE score": "beta_vae",
     "MIG": "mig",
     "DCI, disentanglement": "dci_disentanglement",
@@ -78,8 +79,14 @@ def metrics(root: Root) -> list[str]:
     columns = {**read(folder / "metrics.json"), **read(folder / "baselines.json")}
     rows = []
     for name in dict.fromkeys(name for column in columns.values() for name in column):
-        values = [column.get(name) for column in columns.values()]
-        rows.append([f"`{name}`", *("-" if v is None else number(v, 4) for v in values)])
+        if name.endswith("_error"):  # of the draws: it says how many digits a mean has
+            continue
+        cells = []
+        for column in columns.values():
+            value, error = column.get(name), column.get(f"{name}_error")
+            places = 4 if not error else min(4, -math.floor(math.log10(error)))
+            cells.append("-" if value is None else number(value, places))
+        rows.append([f"`{name}`", *cells])
     return table(["", *(f"`{name}`" for name in columns)], rows)
 
 

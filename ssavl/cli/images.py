@@ -27,7 +27,7 @@ def encode(use: Use, images: tuple[Path, ...], out: Path) -> None:
         return
     from ssavl.uses.encode import encode as run
 
-    result = run(use.model(), images, out, use.batch_size, use.background)
+    result = run(use.model(), images, out, use.background)
     use.report(result, f"{out}: latents of {result['images']} images")
 
 
@@ -47,7 +47,7 @@ def reconstruct(use: Use, images: tuple[Path, ...], out: Path, errors: Path | No
         return
     from ssavl.uses.reconstruct import reconstruct as run
 
-    result = run(use.model(), images, out, errors, use.batch_size, use.background)
+    result = run(use.model(), images, out, errors, use.background)
     error = f"mean squared error {result['mse']:.4g} (summed over an image)"
     use.report(result, f"{out}: {result['images']} images, {error}")
 
@@ -117,7 +117,7 @@ def invert(
     from ssavl.uses.invert import invert as run
 
     refinement = Refinement(refine, optimiser, learning_rate, prior_weight)
-    result = run(use.model(), images, out, pictures, refinement, use.batch_size, use.background)
+    result = run(use.model(), images, out, pictures, refinement, use.background)
     before, after = result["before"]["mse"], result["after"]["mse"]
     error = f"mean squared error {before:.4g} encoded, {after:.4g} refined"
     use.report(result, f"{out}: {result['images']} images, {error}")
@@ -167,7 +167,7 @@ def score(use: Use, images: tuple[Path, ...], out: Path, samples: int) -> None:
 
     named = use.shared.load().likelihood
     likelihood = Likelihood.of(named)
-    result = run(use.model(), images, out, samples, likelihood, use.batch_size, use.background)
+    result = run(use.model(), images, out, samples, likelihood, use.background)
     ll, generated, rank = (result[name] for name in ("ll", "ll_of_generated", "rank"))
     bounds = f"ll {_short(ll)} ({_short(generated)} of generated images)"
     use.report(result, f"{out}: {result['images']} images, {bounds}, mean rank {_short(rank, 3)}")

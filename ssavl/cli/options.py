@@ -73,7 +73,9 @@ class Common:
 
     def report(self, result: Any, text: str) -> None:
         """The result on stdout: JSON when asked for, else text."""
-        click.echo(json.dumps(result, indent=2) if self.as_json else text)
+        from ssavl.storage.files import json_text
+
+        click.echo(json_text(result) if self.as_json else text)
 
 
 def _plain(value: Any) -> str | list[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,16 +10,18 @@ import click
 
 from ssavl.cli.kinds import PATH, PathOf, Text
 
+ERROR = "_error"  # of a metric's name: that of its draws
+
 
 @click.command("metrics")
 @click.argument("folder", type=PATH, default="data/evaluate")
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 def metrics(folder: Path, as_json: bool) -> None:
     """Print the metrics that `evaluate` left in FOLDER (data/evaluate)."""
-    from ssavl.storage.files import read_json
+    from ssavl.storage.files import json_text, read_json
 
     found = {**read_json(folder / "metrics.json"), **read_json(folder / "baselines.json")}
-    click.echo(json.dumps(found, indent=2) if as_json else table(found))
+    click.echo(json_text(found) if as_json else table(found))
 
 
 @click.command("compare")
@@ -56,9 +58,18 @@ def compare(runs: tuple[str, ...], out: Path | None, keep: bool) -> None:
     click.echo(markdown(run(pairs, out, keep)), nl=False)
 
 
+def supported(error: float | None, most: int) -> int:
+    """Decimals of a number with this standard error: down to the error's own first digit."""
+    return most if not error else max(0, min(most, -math.floor(math.log10(error))))
+
+
 def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> str:
-    """Metrics as text: one line per metric, one column per model."""
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    """Metrics as text: one line per metric, one column per model.
+
+    A number that was drawn has the digits that its draws support (``<metric>_error``).
+    """
+    every = dict.fromkeys(name for row in rows.values() for name in row)
+    names = [name for name in every if not name.endswith(ERROR)]
     first = max(len(name) for name in [*names, " " * 6])
     widths = {model: max(len(model), 9) for model in rows}
     head = [f"{model:>{width}}" for model, width in widths.items()]
@@ -67,7 +78,8 @@ def table(rows: Mapping[str, Mapping[str, float | None]], digits: int = 4) -> st
         cells = [f"{name:<{first}}"]
         for model, width in widths.items():
             value = rows[model].get(name)
-            text = "-" if value is None else f"{value:.{digits}f}"
+            told = supported(rows[model].get(f"{name}{ERROR}"), digits)
+            text = "-" if value is None else f"{value:.{told}f}"
             cells.append(f"{text:>{width}}")
         lines.append("  ".join(cells))
     return "\n".join(lines)

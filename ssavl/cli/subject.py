@@ -192,6 +192,7 @@ class Use:
             device=options.device,
             precision=options.precision,
             seed=self.shared.load().seed,
+            at_once=self.batch_size,
         )
 
     def report(self, result: dict[str, Any], text: str) -> None:

@@ -34,6 +34,7 @@ class Bounding:
 
     Args:
         models: by name; ``None`` is one without encoders, which has no bound.
+        rows: images times draws of a weighted bound at a time.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Bounding:
         likelihood: Likelihood,
         compute: Compute,
         rng: torch.Generator,
+        rows: int,
     ) -> None:
-        self.settings, self.compute, self.rng = settings, compute, rng
+        self.settings, self.compute, self.rng, self.rows = settings, compute, rng, rows
         self.models = models
         self.density = Observed(generator, likelihood)
         self.annealing = Annealing(
@@ -93,7 +95,7 @@ class Bounding:
         posterior = model.posterior(x)
         found = surrogates(x, posterior, self.density, settings.posterior_samples, self.rng)
         ks = sorted(set(settings.k))
-        weighted = importance_weighted(x, posterior, self.density, ks, settings.rows, self.rng)
+        weighted = importance_weighted(x, posterior, self.density, ks, self.rows, self.rng)
         bounds = {name: values for name, values in found.items() if name.startswith("ll")}
         for k, values in weighted.items():
             bounds[f"iwae_{k}"] = values

@@ -24,6 +24,7 @@ from ssavl.metrics.fidelity import (
     features,
     fidelity,
     inception_judge,
+    score_splits,
     untrained_judge,
 )
 from ssavl.models.bundle import require_same_shape
@@ -90,6 +91,7 @@ def evaluate_fidelity(
         )
         result[key] = judge.record() | {
             "n": n,
+            "score_splits": score_splits(n),
             "generated": fidelity(made[key], reference, judge, params.seed),
             "real": fidelity(other, reference, judge, params.seed),
         }

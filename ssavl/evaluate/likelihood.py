@@ -23,6 +23,7 @@ from ssavl.errors import UserError
 from ssavl.evaluate.bounds import Batch, Bounding, Bounds
 from ssavl.generators import Generator, Source, load_generator
 from ssavl.generators.inspection import GRADIENT, inspect, require
+from ssavl.generators.pieces import InPieces
 from ssavl.latents.draws import draws
 from ssavl.metrics.likelihood.surrogates import learned_sigma
 from ssavl.metrics.reconstruction import squared_error
@@ -38,6 +39,7 @@ from ssavl.runs.workspace import Options, seed_everything
 from ssavl.storage.files import locked, write_json
 
 SIGMA_IMAGES = 1000  # on which a sigma is learned
+ROWS = 256  # images times draws or chains that share random numbers, whatever fits into memory
 
 
 def evaluate_likelihood(
@@ -59,6 +61,7 @@ def evaluate_likelihood(
     settings = params.evaluate_likelihood
     prepared = read_prepared(data)
     generator = _fit_generator(params, gan, prepared, data, compute)
+    few = InPieces(generator, settings.rows)
     saved = load_saved(encoders, compute)
     models = inferring(saved, generator)
     likelihood = Likelihood.of(params.likelihood)
@@ -74,14 +77,12 @@ def evaluate_likelihood(
             )
         if not models:
             raise UserError("sigma_from: no encoders, whose errors a sigma is learned from")
-        likelihood = Likelihood(
-            "gaussian", _sigma(settings, prepared, generator, models, compute, rng)
-        )
+        likelihood = Likelihood("gaussian", _sigma(settings, prepared, few, models, compute, rng))
     every = {name: models.get(name) for name in saved}
-    measure = Bounding(settings, generator, every, likelihood, compute, rng)
+    measure = Bounding(settings, few, every, likelihood, compute, rng, ROWS)
     found: dict[str, tuple[Bounds, dict[str, float]]] = {}
     found[settings.split] = measure(_images(prepared, settings, compute))
-    found["generated"] = measure(_drawn(generator, likelihood, settings, rng))
+    found["generated"] = measure(_drawn(few, likelihood, settings, rng))
     result = _result(settings, likelihood, found, math.prod(prepared.image_shape))
     with locked(out):
         write_json(out / LIKELIHOOD, result)
@@ -150,7 +151,7 @@ def _drawn(
 
 
 def _at_once(settings: EvaluateLikelihoodParams) -> int:
-    return max(1, settings.rows // settings.chains)
+    return max(1, ROWS // settings.chains)
 
 
 @torch.no_grad()
@@ -165,12 +166,12 @@ def _sigma(
     model = next(iter(models.values()))
     space = generator.latent_space
     errors: list[Tensor] = []
-    while len(errors) * settings.rows < SIGMA_IMAGES:
+    while len(errors) * ROWS < SIGMA_IMAGES:
         if settings.sigma_from == "generated":
-            x = generator(generator.draw(settings.rows, rng))
+            x = generator(generator.draw(ROWS, rng))
         else:
             draws = prepared.draws(cast("Split", settings.sigma_from), rng)
-            x = draws.real(settings.rows).to(compute.device)
+            x = draws.real(ROWS).to(compute.device)
         x_hat = generator(model.complete(model.posterior(x).sample(), space, rng))
         errors.append(squared_error(x, x_hat))
     return learned_sigma(torch.cat(errors), math.prod(generator.image_shape))

@@ -14,10 +14,12 @@ from ssavl.datasets.prepared import Prepared, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.evaluate.baselines import baselines
+from ssavl.evaluate.surrogates import SurrogateMeans
 from ssavl.generators import Source, load_bundle
+from ssavl.generators.pieces import InPieces
+from ssavl.latents.draws import together
 from ssavl.metrics.calibration import Calibration
 from ssavl.metrics.clustering import clustering, confusion
-from ssavl.metrics.likelihood.surrogates import surrogates
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.metrics.similarity import WINDOW, psnr, ssim
 from ssavl.models.bundle import inferring, load_saved, require_same_shape
@@ -37,8 +39,11 @@ from ssavl.storage.files import locked, write_json
 KEYS = (
     "accuracy", "accuracy_majority", "nmi", "ari", "mse", "rmse", "rmse_255", "psnr", "ssim"
 ) + (
-    "ll", "ll_code", "ll_noise", "kl_noise", "kl_code", "kl_category",
-    "calibration_noise", "calibration_code", "calibration_category",
+    "ll", "ll_error", "ll_code", "ll_code_error", "ll_noise", "ll_noise_error",
+    "kl_noise", "kl_code", "kl_category",
+    "calibration_noise", "calibration_noise_worst", "calibration_noise_joint",
+    "calibration_code", "calibration_code_worst", "calibration_code_joint",
+    "calibration_category",
 )  # fmt: skip
 MAIN = ("accuracy", "mse", "ll")  # columns of `dvc exp show`, three per model
 
@@ -53,9 +58,11 @@ def evaluate(
     and return the four; ``headline.json`` repeats the main metrics, for DVC's tables.
 
     Calibration is measured on generated images, whose latents are known; everything else on the
-    split. A metric that a model has not (a divergence of a block that it does not infer; all but
-    clusters, of a model that only clusters) is ``null``. With the normalised likelihood
-    ``gaussian``, ``bits_per_dimension`` (an upper bound, from surrogate 1) stands beside.
+    split. Images of calibration are as the encoders were fitted to them: without the noise that the
+    bound of ``elbo`` assumes, unless ``calibration_observed`` asks for that beside. A metric that a
+    model has not (a divergence of a block that it does not infer; all but clusters, of a model that
+    only clusters) is ``null``. With the normalised likelihood ``gaussian``, ``bits_per_dimension``
+    (an upper bound, from surrogate 1) stands beside.
 
     Raises:
         UserError: files that cannot be read or do not fit each other, labels that are asked for and
@@ -146,12 +153,16 @@ class _Measures:
             if name in models:
                 values, found = self.of_encoders(models[name])
                 calibrated = self.calibration(models[name])
-                values |= {f"calibration_{block}": c.error for block, c in calibrated.items()}
+                for block, own in calibrated.items():
+                    values |= own.named(block)
+                if self.settings.calibration_observed:
+                    for block, own in self.calibration(models[name], self.likelihood).items():
+                        values |= {f"{k}_observed": v for k, v in own.named(block).items()}
             if name in clusterers:  # it says itself what its categories are
                 found = self.of_clusterer(clusterers[name])
             if found is not None and self.settings.clustering:
-                own, table = self.clusters(*found)
-                values |= own
+                shares, table = self.clusters(*found)
+                values |= shares
             row = {key: values.get(key) for key in KEYS} | {
                 key: value for key, value in values.items() if key not in KEYS
             }
@@ -166,17 +177,18 @@ class _Measures:
         # of posterior draws; the prior's must not repeat them
         seed_everything(self.params.seed, self.compute)
         rng = self.compute.generator(self.params.seed + OFFSET)
-        density = Observed(self.generator, self.likelihood)
-        errors, noise_ratios, similarities, terms, categories = [], [], [], [], []
+        few = InPieces(self.generator, settings.batch_size)
+        density = Observed(few, self.likelihood)
+        errors, noise_ratios, similarities, bounds, categories = [], [], [], SurrogateMeans(), []
         block = next(iter(model.space.of_role("category")), None)
-        for batch in self.prepared.batches(settings.split, settings.batch_size):
+        for batch in self.prepared.batches(settings.split, together(few.image_shape)):
             x = batch.to(self.compute.device)
             with self.compute.autocast():
-                posterior = model.posterior(x)
+                posterior = model.posterior(x, settings.batch_size)
                 mode = posterior.mode
-                x_hat = self.generator(model.complete(mode, space, rng))
+                x_hat = few(model.complete(mode, space, rng))
                 errors.append(squared_error(x, x_hat).cpu())
-                terms.append(surrogates(x, posterior, density, settings.posterior_samples, rng))
+                bounds.add(x, posterior, density, settings.posterior_samples, rng)
                 if block is not None:
                     categories.append(model.space.split(mode)[block.name].argmax(-1).cpu())
             noise_ratios.append(psnr(x, x_hat).cpu())
@@ -187,9 +199,7 @@ class _Measures:
         values["psnr"] = torch.cat(noise_ratios).double().mean().item()
         if similarities:
             values["ssim"] = torch.cat(similarities).double().mean().item()
-        for name in terms[0]:
-            own = [batch_terms[name].double().cpu() for batch_terms in terms]
-            values[name] = torch.cat(own).mean().item()
+        values |= bounds.means()
         if self.likelihood.name == "gaussian" and "ll" in values:
             bits = bits_per_dimension(torch.tensor(values["ll"]), self.pixels)
             values["bits_per_dimension"] = bits.item()
@@ -205,11 +215,14 @@ class _Measures:
             found.append(probabilities.argmax(-1).cpu())
         return torch.cat(found), probabilities.shape[1]
 
-    def calibration(self, model: InferenceModel) -> dict[str, Calibration]:
-        """By block, on generated images."""
+    def calibration(
+        self, model: InferenceModel, likelihood: Likelihood | None = None
+    ) -> dict[str, Calibration]:
+        """By block, on generated images; with a likelihood, on those with its noise."""
         assert self.generator is not None
         images, size = self.settings.calibration_images, self.settings.batch_size
-        return calibrate(self.generator, model, images, size, self.params.seed, self.compute)
+        seed = self.params.seed
+        return calibrate(self.generator, model, images, size, seed, self.compute, likelihood)
 
     def clusters(self, found: Tensor, size: int) -> tuple[dict[str, float], list[list[int]]]:
         """Categories ``(N,)`` of so many values against the labels, and the table of both."""

@@ -10,9 +10,9 @@ from ssavl.engine.device import choose
 from ssavl.engine.isolation import isolated
 from ssavl.face.run import seeded
 from ssavl.generators.memory import AnyGan
-from ssavl.model import Model
+from ssavl.model import BATCH, Model
 from ssavl.models.bundle import Bundle
-from ssavl.params.arguments import place
+from ssavl.params.arguments import place, whole
 
 
 def load(
@@ -22,6 +22,7 @@ def load(
     device: str | None = None,
     precision: str | None = None,
     seed: int | torch.Generator = 0,
+    at_once: int = BATCH,
 ) -> Model:
     """Encoders, and the generator that they were fitted to.
 
@@ -34,6 +35,7 @@ def load(
             machine has.
         seed: of what comes from the prior or from the posterior; or a generator, which it is drawn
             from.
+        at_once: images whose activations are in memory at a time; results do not depend on it.
 
     Raises:
         UserError: a file that cannot be read; on first use, a generator that cannot be loaded or is
@@ -42,4 +44,4 @@ def load(
     path = place("encoders", encoders)
     compute, number = choose(device, precision), seeded(seed)
     with isolated(compute.device):
-        return Model(Bundle(path, gan), compute, number)
+        return Model(Bundle(path, gan), compute, number, whole("at_once", at_once, 1))

@@ -1,7 +1,8 @@
-"""Prior draws, batch by batch."""
+"""Random numbers that do not depend on how work is cut into batches."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -9,6 +10,14 @@ from torch import Tensor
 
 # latents drawn at once, whatever the batch: a measurement must not depend on how it was batched
 CHUNK = 250
+NUMBERS = 2**25  # of images that are held together, at most
+
+
+def together(image_shape: tuple[int, int, int]) -> int:
+    """Images that share one stretch of random numbers: of a shape always as many, whatever the
+    batch size, so that neither memory nor speed decides what is drawn.
+    """
+    return max(1, min(CHUNK, NUMBERS // math.prod(image_shape)))
 
 
 def draws(

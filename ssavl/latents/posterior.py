@@ -6,10 +6,12 @@ first: ``isinstance(posterior, Scored)``, or ``Factorised`` where single blocks 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
 
 from ssavl.latents.space import Factorised, LatentSpace
 
@@ -72,3 +74,19 @@ def scored_part(posterior: Posterior, names: Collection[str]) -> Scored | None:
     if isinstance(posterior, Factorised):
         return posterior.over(LatentSpace(own[name] for name in names))
     return posterior if isinstance(posterior, Scored) and len(names) == len(own) else None
+
+
+def joined(parts: Sequence[Factorised]) -> Factorised:
+    """Posteriors over one space of images in a row as one."""
+    first = parts[0]
+    blocks: dict[str, Distribution] = {}
+    for block in first.space.blocks:
+        if block.role == "category":
+            logits = torch.cat([part.log_probabilities(block.name) for part in parts])
+            blocks[block.name] = OneHotCategorical(logits=logits, validate_args=False)
+            continue
+        normals = [part.gaussian(block.name) for part in parts]
+        mean, deviation = (torch.cat([getattr(n, a) for n in normals]) for a in ("loc", "scale"))
+        normal = Normal(mean, deviation, validate_args=False)
+        blocks[block.name] = Independent(normal, 1, validate_args=False)
+    return Factorised(first.space, blocks, first.device)

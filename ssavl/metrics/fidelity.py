@@ -49,7 +49,8 @@ INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 100, 1000  # the convention of KID; fewer images are one subset
-SCORE_SPLITS = 10  # the convention of the Inception score
+SCORE_SPLITS = 10  # the convention of the Inception score, of 50,000 images
+SCORE_IMAGES = 5000  # in a split: of fewer the score is a good deal too low
 NEIGHBOURS = 3  # of Kynkaanniemi et al. 2019
 ROWS = 1000  # of a matrix of distances that are in memory at once
 
@@ -217,7 +218,7 @@ def fidelity(images: Features, real: Features, judge: Judge, seed: int) -> dict[
     )[KEY_METRIC_KID_MEAN]
     if "score" in judge.names:
         logits = images[judge.layer("isc")]
-        score = isc_features_to_metric(logits, SCORE_SPLITS, True, seed)
+        score = isc_features_to_metric(logits, score_splits(len(logits)), True, seed)
         result[judge.names["score"]] = score[KEY_METRIC_ISC_MEAN]
     near = prc_features_to_metric(
         images[judge.layer("prc")],
@@ -228,6 +229,13 @@ def fidelity(images: Features, real: Features, judge: Judge, seed: int) -> dict[
         verbose=False,
     )
     return result | {"precision": near[KEY_METRIC_PRECISION], "recall": near[KEY_METRIC_RECALL]}
+
+
+def score_splits(n: int) -> int:
+    """Splits of ``n`` images that the score is a mean over: ten where each has enough, else fewer;
+    few images are one.
+    """
+    return max(1, min(SCORE_SPLITS, n // SCORE_IMAGES))
 
 
 def frechet(a: Tensor, b: Tensor) -> float:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ssavl.generators.origin import Origin
 from ssavl.generators.protocol import Generator
 from ssavl.latents.names import NAME
-from ssavl.latents.posterior import Posterior
-from ssavl.latents.space import LatentSpace
+from ssavl.latents.posterior import Posterior, joined
+from ssavl.latents.space import Factorised, LatentSpace
 from ssavl.networks.encoder import Encoder
 
 
@@ -70,11 +70,20 @@ class InferenceModel(nn.Module):
         """Channels, height and width of the images that it reads."""
         return next(iter(self)).image_shape
 
-    def posterior(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor, at_once: int | None = None) -> Posterior:
         """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1].
 
         Of several encoders it is their product; one alone may infer in any way.
+
+        Args:
+            at_once: images whose activations are in memory together; all if ``None``, and where
+                the posterior is not a factorised one.
         """
+        if at_once is not None and len(x) > at_once:
+            parts = [self.posterior(part) for part in x.split(at_once)]
+            told = [part for part in parts if isinstance(part, Factorised)]
+            if len(told) == len(parts):
+                return joined(told)
         first, *others = [encoder.posterior(x) for encoder in self]
         for other in others:
             first = first | other

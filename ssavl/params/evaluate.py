@@ -31,6 +31,9 @@ class EvaluateParams(Section):
     calibration_images: Annotated[int, Field(ge=50)] = Field(
         2000, description="generated images with known latents"
     )
+    calibration_observed: bool = Field(
+        False, description="calibration on images with the likelihood's noise as well"
+    )
 
 
 class EvaluateTraversalParams(Section):

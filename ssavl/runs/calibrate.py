@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from ssavl.engine.device import Compute
+from ssavl.generators.pieces import InPieces
 from ssavl.generators.protocol import Generator
-from ssavl.latents.draws import draws
+from ssavl.latents.draws import draws, together
 from ssavl.metrics.calibration import Calibration, calibration, ranks
 from ssavl.models.inference import InferenceModel
+from ssavl.objectives.likelihood import Likelihood
 from ssavl.runs.probe import OFFSET, observe
 
 
@@ -21,15 +23,26 @@ def calibrate(
     batch_size: int,
     seed: int,
     compute: Compute,
+    likelihood: Likelihood | None = None,
 ) -> dict[str, Calibration]:
     """The calibration of a model's blocks on so many held-out images of the generator; of no block
     where its posterior does not tell them apart.
+
+    Args:
+        batch_size: images whose activations are in memory at a time; changes nothing else.
+        likelihood: images are drawn from it, pixel by pixel, as a bound on log p(x) assumes; by
+            default they are those that the encoders were fitted to, without its noise.
     """
     rng = compute.generator(seed + OFFSET)
     parts: dict[str, list[Tensor]] = {block.name: [] for block in model.space.blocks}
-    for drawn in draws(generator.draw, images, batch_size, rng):
+    few, size = InPieces(generator, batch_size), together(generator.image_shape)
+    for drawn in draws(generator.draw, images, size, rng):
         with compute.autocast():
-            posterior = model.posterior(observe(generator, drawn, model.image_noise, rng))
+            if likelihood is None:
+                x = observe(few, drawn, model.image_noise, rng)
+            else:
+                x = likelihood.sample(few(drawn), rng)
+            posterior = model.posterior(x, batch_size)
         latents = model.space.join(generator.latent_space.split(drawn))
         for name, rank in ranks(posterior, latents, rng).items():
             parts[name].append(rank.cpu())

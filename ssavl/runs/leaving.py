@@ -9,6 +9,7 @@ from typing import Any
 from ssavl.engine.run import Run
 from ssavl.generators import Source
 from ssavl.generators.origin import Origin
+from ssavl.generators.refit import refit
 from ssavl.methods.method import Leaves
 from ssavl.models.files import Saved, save_model
 from ssavl.models.inference import InferenceModel
@@ -27,6 +28,8 @@ def collect(name: str, settings: Mapping[str, Any], leaves: Leaves, run: Run) ->
     if leaves.generator is not None:
         averaged = run.averages["generator"]
         assert isinstance(averaged, GeneratorNetwork)
+        if averaged is not run.averages.modules["generator"]:
+            refit(averaged, run.compute)
         generator = averaged.cpu().eval()
     left = tuple(encoder.cpu() for encoder in leaves.training_encoders)
     model = InferenceModel(leaves.encoders, name).cpu() if leaves.encoders else None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -56,8 +58,36 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON document atomically, keys in the order given."""
-    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+    """Write a JSON document atomically, keys in the order given.
+
+    What is not finite becomes ``null``, and a line on stderr says where and why.
+    """
+    found: dict[str, str] = {}
+    write_bytes(path, (json_text(value, found) + "\n").encode())
+    if found:
+        places = ", ".join(f"{place} is {what}" for place, what in list(found.items())[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        print(f"{path}: null stands for what is no number: {places}{more}", file=sys.stderr)
+
+
+def json_text(value: Any, found: dict[str, str] | None = None) -> str:
+    """A JSON document as everyone reads it: ``null`` for NaN and infinity, which JSON has not.
+
+    Args:
+        found: filled with the places of these, and what stood there.
+    """
+    return json.dumps(_finite(value, "", {} if found is None else found), indent=2, allow_nan=False)
+
+
+def _finite(value: Any, place: str, found: dict[str, str]) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        found[place] = str(float(value))
+        return None
+    if isinstance(value, Mapping):
+        return {k: _finite(v, f"{place}.{k}" if place else str(k), found) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v, f"{place}[{i}]", found) for i, v in enumerate(value)]
+    return value
 
 
 def read_json(path: Path) -> Any:

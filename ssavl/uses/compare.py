@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from ssavl.errors import UserError
 from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
 from ssavl.runs.results import BASELINES, DISENTANGLEMENT, METRICS, TRAVERSAL
-from ssavl.storage.files import read_json, write_bytes
+from ssavl.storage.files import json_text, read_json, write_bytes
 
 Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
@@ -128,6 +127,8 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
     for models in found:
         for model, metrics in models.items():
             for metric, value in metrics.items():
+                if metric.endswith("_error"):  # of one run's draws; the runs' spread has it in it
+                    continue
                 yield model, metric, value
 
 
@@ -150,7 +151,7 @@ def _json(table: Table) -> str:
     plain = {
         row: {name: own.plain() for name, own in metrics.items()} for row, metrics in table.items()
     }
-    return json.dumps(plain, indent=2) + "\n"
+    return json_text(plain) + "\n"
 
 
 def _csv(table: Table) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
+from ssavl.latents.draws import together
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import Factorised
 from ssavl.model import Model
@@ -21,7 +22,6 @@ def encode(
     model: Model,
     images: Sequence[Path],
     out: Path,
-    batch_size: int,
     background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Write one row per image, in memory that does not grow with their number.
@@ -46,7 +46,7 @@ def encode(
     flat = out.suffix == ".npz" and model.inference.space.dim == model.latent_space.dim
     count = 0
     with open_table(out) as table:
-        for names, x in stream.batches(batch_size):
+        for names, x in stream.batches(together(model.image_shape)):
             posterior = model.posterior(x)
             columns: dict[str, NDArray[Any]] = {
                 "name": np.array(names),

@@ -14,6 +14,7 @@ from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.images.writer import open_images
 from ssavl.inversion.refinement import Refined, Refinement
+from ssavl.latents.draws import together
 from ssavl.metrics.reconstruction import reconstruction
 from ssavl.model import Model
 from ssavl.storage.tables import open_table
@@ -25,7 +26,6 @@ def invert(
     out: Path,
     pictures: Path | None,
     refinement: Refinement,
-    batch_size: int,
     background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Write refined latents, one row per image, with the squared error before and after.
@@ -46,7 +46,7 @@ def invert(
     stream = ImageStream(images, model.image_shape, background)
     parts: list[Refined] = []
     with open_table(out) as table, open_images(pictures) if pictures else nullcontext() as write:
-        for names, x in stream.batches(batch_size):
+        for names, x in stream.batches(together(model.image_shape)):
             refined = model.invert(x, refinement=refinement)
             columns: dict[str, NDArray[Any]] = {"name": np.array(names)}
             for block, values in model.latent_space.split(refined.latents.cpu()).items():

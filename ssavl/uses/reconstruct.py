@@ -13,6 +13,7 @@ import torch
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.images.writer import open_images
+from ssavl.latents.draws import together
 from ssavl.metrics.reconstruction import reconstruction, squared_error
 from ssavl.model import Model
 from ssavl.storage.tables import open_table
@@ -23,7 +24,6 @@ def reconstruct(
     images: Sequence[Path],
     out: Path,
     errors: Path | None,
-    batch_size: int,
     background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Encode, decode, and write the images, and the error of each into a table.
@@ -45,7 +45,7 @@ def reconstruct(
         errors = out / "errors.csv"
     found = []
     with open_images(out) as write, open_table(errors) if errors else nullcontext() as table:
-        for names, x in stream.batches(batch_size):
+        for names, x in stream.batches(together(model.image_shape)):
             x_hat = model.reconstruct(x).cpu()
             found.append(squared_error(x, x_hat))
             places = np.array(write(names, x_hat))

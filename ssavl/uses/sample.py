@@ -16,6 +16,7 @@ from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.generators import Generator
 from ssavl.images.writer import open_images
+from ssavl.latents.draws import draws
 from ssavl.models.given import as_latents
 from ssavl.storage.tables import open_table
 
@@ -36,8 +37,7 @@ def sample(
         UserError: an ending of ``kept`` that names no format.
     """
     rng = compute.generator(seed)
-    sizes = (min(batch_size, count - start) for start in range(0, count, batch_size))
-    return _write(generator, (generator.draw(size, rng) for size in sizes), out, kept, compute)
+    return _write(generator, draws(generator.draw, count, batch_size, rng), out, kept, compute)
 
 
 def decode(

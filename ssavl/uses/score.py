@@ -11,6 +11,7 @@ import torch
 
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
+from ssavl.latents.draws import together
 from ssavl.model import Model
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.storage.tables import open_table
@@ -24,7 +25,6 @@ def score(
     out: Path,
     samples: int,
     likelihood: Likelihood,
-    batch_size: int,
     background: str = BACKGROUND,
 ) -> dict[str, Any]:
     """Write per-image bounds on log p(x), and where each stands among the generator's own images.
@@ -49,7 +49,7 @@ def score(
     count = 0
     scores, ranks = [], []
     with open_table(out) as table:
-        for names, x in stream.batches(batch_size):
+        for names, x in stream.batches(together(model.image_shape)):
             terms = model.score(x, samples, likelihood)
             if reference is not None:
                 terms["rank"] = torch.searchsorted(reference, terms["ll"].contiguous()) / REFERENCE

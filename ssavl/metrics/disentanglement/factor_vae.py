@@ -30,6 +30,10 @@ class FactorVaeProtocol:
         least_std: deviation below which a dimension is inactive, or ``None``.
         least_kl: divergence from the prior in nats up to which it is, or ``None``.
         gini: whether a category's variance is Gini's rather than that of its index.
+        keeps_categories: whether a category stays active whatever its divergence.
+        equal: whether each factor has as many votes as another, rather than as chance gives it.
+        scaled: whether chance, 1 / F, is counted as 0: (s - 1/F) / (1 - 1/F).
+        inactive: whether chance is the score where no dimension is active, rather than 0.
     """
 
     batch: int
@@ -38,15 +42,24 @@ class FactorVaeProtocol:
     least_std: float | None
     least_kl: float | None
     gini: bool
+    keeps_categories: bool = False
+    equal: bool = False
+    scaled: bool = False
+    inactive: bool = False
 
 
 PRESETS = {
     # disentanglement_lib (Locatello et al. 2019)
     "dlib": FactorVaeProtocol(64, 10_000, 5_000, 0.05, None, False),
-    # the paper's Table 2 follows it (Dupont 2018)
+    # Our reading of what the paper's Table 2 follows (Dupont 2018): its text does not say whether a
+    # category can be pruned.
     "jointvae": FactorVaeProtocol(100, 500, 0, None, 1.0, True),
-    "cascade": FactorVaeProtocol(100, 800, 0, None, 0.1, True),  # Jeong & Song 2019
-    "ubisoft": FactorVaeProtocol(200, 800, 800, 0.05, None, False),  # Zaidi et al. 2020
+    # Jeong & Song 2019
+    "cascade": FactorVaeProtocol(
+        100, 800, 0, None, 0.1, True, keeps_categories=True, equal=True, inactive=True
+    ),
+    # Zaidi et al. 2020
+    "ubisoft": FactorVaeProtocol(200, 800, 800, 0.05, None, False, scaled=True),
 }
 KL_POINTS = 800  # points that the divergences of the pruning are averaged over
 
@@ -56,7 +69,7 @@ class FactorVaeScore:
     """A score and what it came from.
 
     Attributes:
-        score: in [0, 1]; 0 where no dimension is active.
+        score: in [0, 1]; below 0 for worse than chance where the protocol scales it.
         active: ``(D,)``, which dimensions were voted for or could be.
         votes: ``(D, F)``, those that made the classifier.
         smallest_batch: points in the smallest batch; below the protocol's where a factor's value is
@@ -89,13 +102,15 @@ def factor_vae(
     if protocol.least_kl is not None:
         if sample.kl is None:
             raise ValueError("pruning by divergence needs one per dimension")
-        active &= sample.kl > protocol.least_kl
+        told = sample.kl > protocol.least_kl
+        active &= told | sample.categorical if protocol.keeps_categories else told
     peers = [
         Peers(column, name) for column, name in zip(sample.factors.T, sample.names, strict=True)
     ]
     table = np.zeros((len(active), len(peers)), np.int64)
     if not active.any():
-        return FactorVaeScore(0.0, active, table, 0)
+        none = 1 / len(peers) if protocol.inactive else 0.0
+        return FactorVaeScore(none, active, table, 0)
     table, smallest = _votes(sample, protocol, protocol.train_votes, scale, active, peers, rng)
     classifier = table.argmax(1)
     scored = table
@@ -103,7 +118,10 @@ def factor_vae(
         scored, least = _votes(sample, protocol, protocol.test_votes, scale, active, peers, rng)
         smallest = min(smallest, least)
     hits = scored[np.arange(len(active)), classifier].sum()
-    return FactorVaeScore(float(hits / scored.sum()), active, table, smallest)
+    score, chance = float(hits / scored.sum()), 1 / len(peers)
+    if protocol.scaled and chance < 1:
+        score = (score - chance) / (1 - chance)
+    return FactorVaeScore(score, active, table, smallest)
 
 
 def spreads(sample: Representation, values: Floats, gini: bool) -> Floats:
@@ -133,7 +151,8 @@ def _votes(
 ) -> tuple[Integers, int]:
     table = np.zeros((len(active), len(peers)), np.int64)
     smallest = protocol.batch
-    per_factor = np.bincount(rng.integers(len(peers), size=count), minlength=len(peers))
+    drawn = np.arange(count) if protocol.equal else rng.integers(len(peers), size=count)
+    per_factor = np.bincount(drawn % len(peers), minlength=len(peers))
     relative = np.where(active, scale, np.nan)
     for factor, (own, wanted) in enumerate(zip(peers, per_factor.tolist(), strict=True)):
         for rows in own.batches(wanted, protocol.batch, rng):

@@ -43,7 +43,8 @@ def importance_weighted(
         posterior: what a model infers from them; blocks that it leaves out come from the prior.
         density: of images given the latents of a generator.
         ks: numbers of draws, 1 or more each.
-        rows: images decoded at a time; memory does not depend on k.
+        rows: images times draws at a time; memory does not depend on k, but which draws an image
+            gets depends on this.
         rng: draws what comes from the prior; posterior draws use torch's global generator.
     """
     if not isinstance(posterior, Factorised):

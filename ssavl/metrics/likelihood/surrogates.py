@@ -43,18 +43,43 @@ def surrogates(
     """
     if not isinstance(posterior, Scored):
         return {}
+    found = bound_draws(x, posterior, density, samples, rng)
+    means = {name: sum(values, torch.zeros_like(values[0])) / samples for name, values in found}
+    return divergences(posterior) | means
+
+
+@torch.no_grad()
+def bound_draws(
+    x: Tensor, posterior: Posterior, density: Density, samples: int, rng: torch.Generator
+) -> list[tuple[str, list[Tensor]]]:
+    """Each bound by its name, ``samples`` single draws of it, ``(B,)`` each.
+    Arguments as of :func:`surrogates`.
+    """
     space = density.latent_space
-    result: dict[str, Tensor] = {f"kl_{name}": kl for name, kl in posterior.kl().items()}
+    result = []
     for name, roles in SURROGATES.items():
         part = scored_part(posterior, [block.name for block in space.of_role(*roles)])
         if part is None:
             continue
-        total = torch.zeros(len(x), device=x.device)
+        values = []
         for _ in range(samples):
             given = space.split(density.draw(len(x), rng))
-            total += elbo(x, density, part, part.sample(), given).value()
-        result[name] = total / samples
+            values.append(elbo(x, density, part, part.sample(), given).value())
+        result.append((name, values))
     return result
+
+
+def divergences(posterior: Scored) -> dict[str, Tensor]:
+    """KL from the prior by ``kl_<block>``, nats ``(B,)``.
+
+    Of a sphere it is that of the base variable, whose radius says nothing about the image, so it
+    is larger than the sphere's own: ``kl_<block>_base``.
+    """
+    spheres = {block.name for block in posterior.space.blocks if block.prior == "sphere"}
+    return {
+        f"kl_{name}_base" if name in spheres else f"kl_{name}": kl
+        for name, kl in posterior.kl().items()
+    }
 
 
 def learned_sigma(squared_errors: Tensor, pixels: int) -> float:
