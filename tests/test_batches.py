@@ -15,11 +15,11 @@ from torch import Tensor
 from ssavl.engine.averages import Averages
 from ssavl.engine.device import choose
 from ssavl.generators.pieces import InPieces
-from ssavl.generators.refit import refit
 from ssavl.latents.posterior import joined
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.generator import ConvGenerator
+from ssavl.runs.refit import refit
 from tests.conftest import invoke, tiny_overrides
 
 SPACE = LatentSpace(

@@ -9,11 +9,11 @@ from typing import Any
 from ssavl.engine.run import Run
 from ssavl.generators import Source
 from ssavl.generators.origin import Origin
-from ssavl.generators.refit import refit
 from ssavl.methods.method import Leaves
 from ssavl.models.files import Saved, save_model
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.generator import GeneratorNetwork
+from ssavl.runs.refit import refit
 from ssavl.storage.weights import weights_hash
 
 
