@@ -217,7 +217,14 @@ def uses_model(function: Command) -> Command:
         ),
         _gan_options("the one that the encoders name"),
         batch_option,
-        background_option,
+        click.option(
+            "--background",
+            type=COLOUR,
+            metavar="COLOUR",
+            default="white",
+            show_default=True,
+            help="Colour under transparent pixels of images.",
+        ),
         common(),
     )
     return gathered(Use, "use", decorators)(function)
@@ -231,18 +238,6 @@ def batch_option(function: Command) -> Command:
         default=250,
         show_default=True,
         help="Images to compute at a time.",
-    )(function)
-
-
-def background_option(function: Command) -> Command:
-    """``--background``."""
-    return click.option(
-        "--background",
-        type=COLOUR,
-        metavar="COLOUR",
-        default="white",
-        show_default=True,
-        help="Colour under transparent pixels of images.",
     )(function)
 
 
