@@ -360,7 +360,7 @@ def test_hostile_names_of_classes_and_files_stay_inside_the_folder_that_is_named
     place: Path,
 ) -> None:
     folder = Path("hostile")
-    classes = ["$\\frac$", "a\nb", "..%2f", "-rf", "é" * 80, "{0}%s"]
+    classes = ["$\\frac$", "a\nb", "%2e%2e%2f", "-rf", "é" * 80, "{0}%s"]
     files = ["x\ny", "$HOME", "....", 'a"b', "n" * 240, "\x1b[31mred"]
     rng = np.random.default_rng(0)
     for name in classes:

@@ -81,6 +81,11 @@ def prepare_data(shared: Common, out: Path) -> None:
         lines.append(f"passed over {len(unreadable)} files that cannot be read:")
         lines += [f"  {name}: {reason}" for name, reason in unreadable.items()]
     lines += manifest["notes"]
+    if params.prepare_data.root is not None:
+        lines.append(
+            f"DVC does not see when the files in {params.prepare_data.root} change: then "
+            "`dvc repro --force -s prepare-data`, or this command again"
+        )
     shared.report(manifest, "\n".join(lines))
 
 

@@ -176,6 +176,12 @@ def read_prepared(folder: Path) -> Prepared:
         raise UserError(
             f"{folder}: the arrays do not fit {MANIFEST}: run `ssavl prepare-data` again"
         )
+    for name in arrays:
+        if sha256(folder / name) != manifest["sha256"][name]:
+            raise UserError(
+                f"{folder / name} is not what {MANIFEST} says it is: it was changed, damaged, or "
+                "left by a preparation that was stopped: run `ssavl prepare-data` again"
+            )
     return Prepared(arrays[IMAGES], arrays.get(LABELS), manifest)
 
 

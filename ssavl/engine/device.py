@@ -43,6 +43,11 @@ class Compute:
         """A seeded random generator on the device."""
         return torch.Generator(self.device).manual_seed(seed)
 
+    @property
+    def kind(self) -> dict[str, str]:
+        """What of it decides a run's bits."""
+        return {"device": self.device.type, "precision": "bf16" if self.bf16 else "float32"}
+
     def describe(self) -> dict[str, str | int]:
         """What ``run.json`` says of it."""
         name = (
@@ -50,8 +55,7 @@ class Compute:
             if self.device.type == "cuda"
             else self.device.type
         )
-        precision = "bf16" if self.bf16 else "float32"
-        return {"device": name, "precision": precision, "threads": torch.get_num_threads()}
+        return {**self.kind, "device": name, "threads": torch.get_num_threads()}
 
 
 def set_exactness(tf32: bool, deterministic: bool) -> tuple[bool, bool]:

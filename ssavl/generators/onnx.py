@@ -41,9 +41,8 @@ class Session(nn.Module):
         fixed = bool(shape) and isinstance(shape[0], int)  # an open batch size is a name
         self.batch: int | None = shape[0] if fixed else None
         # In the state, so that the hash of the weights tells one graph from another.
-        self.register_buffer(
-            "content", torch.tensor(list(bytes.fromhex(sha256(path))), dtype=torch.uint8)
-        )
+        content = b"".join(bytes.fromhex(sha256(own)) for own in (path, *external_data(path)))
+        self.register_buffer("content", torch.tensor(list(content), dtype=torch.uint8))
 
     @torch.no_grad()
     def forward(self, *latents: Tensor) -> Tensor:
@@ -63,6 +62,24 @@ class Session(nn.Module):
             node.name: part.cpu().numpy() for node, part in zip(self.inputs, padded, strict=True)
         }
         return torch.from_numpy(self.session.run(None, feed)[0])[:count]
+
+
+def external_data(path: Path) -> list[Path]:
+    """Files beside an ONNX graph that hold some of its numbers; none of a file that is no graph."""
+    import onnx
+    from google.protobuf.message import DecodeError
+    from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
+
+    try:
+        graph = onnx.load(str(path), load_external_data=False)
+    except (DecodeError, ValueError, OSError):
+        return []
+    names = {
+        ExternalDataInfo(tensor).location
+        for tensor in _get_all_tensors(graph)
+        if uses_external_data(tensor)
+    }
+    return sorted(place for name in names if (place := path.parent / name).is_file())
 
 
 def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:

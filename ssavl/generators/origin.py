@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from ssavl.errors import UserError
+from ssavl.generators.behaviour import Behaviour
 from ssavl.generators.description import BlockDescription, Description
 from ssavl.generators.protocol import Generator
 from ssavl.generators.source import Source, WeightsFile, code_named, weights_named_in_a_file
@@ -33,6 +34,7 @@ class Origin(Section):
         str, Field(min_length=1, description="relative to the encoders' folder; of code, its name")
     ]
     described: Description = Description()
+    behaviour: Behaviour | None = None  # of encoders that were fitted before it was kept
     runs_code: Annotated[
         bool, Field(description="whether it took code to load it: a hint for people")
     ] = False
@@ -50,6 +52,7 @@ class Origin(Section):
             space=[BlockDescription(**entry) for entry in generator.latent_space.config],
             path=source.spec if code_named(source.spec) else os.path.relpath(source.spec, folder),
             described=source.described,
+            behaviour=Behaviour.of(generator),
             runs_code=source.runs_code,
         )
 
@@ -60,6 +63,7 @@ class Origin(Section):
             "space": self.latent_space().config,
             "path": self.path,
             "described": self.described.model_dump(mode="json", exclude_defaults=True),
+            "behaviour": None if self.behaviour is None else self.behaviour.model_dump(mode="json"),
             "runs_code": self.runs_code,
         }
 

@@ -159,8 +159,8 @@ def check_fit(model: InferenceModel, generator: GeneratorNetwork, path: Path) ->
     """Refuse encoders that belong to another generator.
 
     Raises:
-        UserError: other images, a block that the generator's latent space has not, or other
-            weights.
+        UserError: other images, a block that the generator's latent space has not, other weights,
+            or equal ones that are used in another way.
     """
     missing = [repr(b.name) for b in model.space.blocks if b not in generator.latent_space.blocks]
     if model.image_shape != tuple(generator.image_shape) or missing:
@@ -173,6 +173,13 @@ def check_fit(model: InferenceModel, generator: GeneratorNetwork, path: Path) ->
         raise UserError(
             f"{path} was fitted to a generator with other weights: name that one with --gan, or "
             "fit encoders to this generator"
+        )
+    kept = None if model.origin is None else model.origin.behaviour
+    changed = None if kept is None else kept.differs(generator)
+    if changed is not None:
+        raise UserError(
+            f"{path} was fitted to a generator of these weights that did otherwise: {changed}. "
+            "Give it its description or code back, or fit encoders anew"
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssavl.errors import UserError
+from ssavl.generators.behaviour import Behaviour
 from ssavl.generators.description import BlockDescription, Description
 from ssavl.generators.origin import Origin
 from ssavl.latents.space import LatentSpace
@@ -55,6 +56,7 @@ class Held:
             space=[BlockDescription(**entry) for entry in generator.latent_space.config],
             path="a network in memory",
             described=Description() if described is None else Description(**described),
+            behaviour=Behaviour.of(generator),
             runs_code=described is not None,
         )
 

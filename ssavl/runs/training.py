@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class Job:
     rng: torch.Generator
 
 
+LISTED = ("gan", "encoders", "data")  # roles of inputs that the pipelines' stages depend on
+
 Leave = Callable[[Run], Mapping[str, Any]]  # writes what a run leaves, and says what that is
 
 
@@ -63,6 +66,7 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
         job.compute.place(module)
     options = job.options
     inputs = {**job.inputs, **({"state": options.start} if options.start else {})}
+    _tell_dvc(job)
     with workspace(job.stage, job.settings, inputs, job.out, job.compute) as work:
         scratch = work.lineage.scratch
         run = Run(
@@ -81,6 +85,17 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
             write_bytes(job.out / log.name, log.read_bytes())
         work.record |= {**left, "resumed_from": run.resumed_from, **method.record()}
     return left
+
+
+def _tell_dvc(job: Job) -> None:
+    """Under DVC, name the inputs that a stage of ours does not list among its dependencies."""
+    beside = [str(path) for role, path in job.inputs.items() if role not in LISTED]
+    if os.environ.get("DVC_STAGE") and beside:
+        print(
+            f"{', '.join(beside)}: an input too. Add it to the deps of {os.environ['DVC_STAGE']} in "
+            f"dvc.yaml; else DVC does not see its changes, and needs `dvc repro --force`",
+            file=sys.stderr,
+        )
 
 
 def _train(run: Run, job: Job, work: Workspace) -> None:

@@ -23,13 +23,14 @@ LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, as opposed to what: none of it is part of a run's identity.
+    """How to run, as opposed to what. Of this, the kind of device, the precision and the start are
+    part of a run's identity, since they decide its bits.
 
     Attributes:
         device, precision: as in :func:`ssavl.engine.device.choose`.
         checkpoint_seconds: time between saves of the resume state.
         finish: whether to take the saved state of a stopped run for its end.
-        start: the state of another run to begin at, which is part of a run's identity after all.
+        start: the state of another run to begin at.
     """
 
     device: str | None = None
@@ -75,8 +76,8 @@ def workspace(
     """Hold the output folder, and on success write ``run.json`` and clear the resume state.
 
     Args:
-        settings: every parameter that the stage reads; with the inputs' content they identify the
-            run.
+        settings: every parameter that the stage reads; with the inputs' content, the kind of device
+            and the precision they identify the run.
         inputs: files by role.
 
     Raises:
@@ -84,7 +85,7 @@ def workspace(
     """
     started = time.monotonic()
     hashes = {str(path): sha256(path) for path in inputs.values()}
-    key = {"inputs": list(hashes.values()), "version": __version__}
+    key = {"inputs": list(hashes.values()), "version": __version__, **compute.kind}
     lineage = Lineage.of(stage, settings, key)
     sweep(lineage.stem.parent)
     with locked(out), locked(lineage.scratch):

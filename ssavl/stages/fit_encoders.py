@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ssavl.generators import Source, load_bundle
+from ssavl.generators import Source, identity, load_bundle
 from ssavl.generators.inspection import inspect, require
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
@@ -42,6 +42,7 @@ def fit_encoders(
     subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
     method, model = dreaming(subject, own, left)
     watched = Watch(watch, generator.image_shape)
-    settings = params.of("beta", "likelihood", "fit_encoders") | gan.settings() | watched.settings
-    job = Job("fit-encoders", settings, gan.files(), out, options, compute, rng)
+    settings = params.of("beta", "likelihood", "fit_encoders") | watched.settings
+    settings |= identity.settings(gan, generator)
+    job = Job("fit-encoders", settings, identity.files(gan), out, options, compute, rng)
     return fit(job, method, model, subject, gan, watched)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.errors import UserError
-from ssavl.generators import Source, load_generator
+from ssavl.generators import Source, identity, load_generator
 from ssavl.models.bundle import check_fit
 from ssavl.models.files import file_of, load_encoders
 from ssavl.objectives.likelihood import Likelihood
@@ -43,7 +43,7 @@ def retrain_r(
     generator, model = compute.place(load_generator(gan)), compute.place(load_encoders(encoders))
     check_fit(model, generator, encoders)
     rng = seed_everything(params.seed, compute)
-    inputs = {**gan.files(), "encoders": file_of(encoders, "encoders")}
+    inputs = {**identity.files(gan), "encoders": file_of(encoders, "encoders")}
     if own.source == "real":
         if data is None:
             raise UserError("retrain-R.source = real needs --data, the folder of prepared data")
@@ -52,6 +52,7 @@ def retrain_r(
     subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
     method = joint(subject, own, model, real)
     watched = Watch(watch, generator.image_shape)
-    settings = params.of("beta", "likelihood", "retrain_r") | gan.settings() | watched.settings
+    settings = params.of("beta", "likelihood", "retrain_r") | watched.settings
+    settings |= identity.settings(gan, generator)
     job = Job("retrain-R", settings, inputs, out, options, compute, rng)
     return fit(job, method, model, subject, gan, watched)
