@@ -91,9 +91,10 @@ def _tell_dvc(job: Job) -> None:
     """Under DVC, name the inputs that a stage of ours does not list among its dependencies."""
     beside = [str(path) for role, path in job.inputs.items() if role not in LISTED]
     if os.environ.get("DVC_STAGE") and beside:
+        stage = os.environ["DVC_STAGE"]
         print(
-            f"{', '.join(beside)}: an input too. Add it to the deps of {os.environ['DVC_STAGE']} in "
-            f"dvc.yaml; else DVC does not see its changes, and needs `dvc repro --force`",
+            f"{', '.join(beside)}: an input too. Add it to the deps of {stage} in dvc.yaml; "
+            "else DVC does not see its changes, and needs `dvc repro --force`",
             file=sys.stderr,
         )
 
