@@ -18,12 +18,12 @@ from ssavl.cli.methods import methods
 from ssavl.cli.params import params
 from ssavl.cli.pipeline import (
     fit_encoders,
-    prepare_data,
     retrain_r,
     train,
     train_extractor,
     train_gan,
 )
+from ssavl.cli.prepare import prepare_data
 from ssavl.cli.render import render, render_figures
 from ssavl.cli.results import compare, metrics
 from ssavl.cli.stopping import Stopped, stoppable
