@@ -247,7 +247,7 @@ def test_limits_that_cannot_be_met() -> None:
     official_file(Path("d.npz"))
     with pytest.raises(UserError, match=r"limit = 145: between 2 and 144"):
         read_source(PrepareDataParams(dataset="dsprites", root="d.npz", limit=145), seed=0)
-    with pytest.raises(UserError, match="dsprites alone"):
+    with pytest.raises(UserError, match="folder or dsprites"):
         read_source(PrepareDataParams(dataset="mnist-10k", limit=10), seed=0)
 
 

@@ -15,6 +15,7 @@ from ssavl.engine.log import read_log
 from ssavl.engine.run import Run
 from ssavl.errors import Interrupted, UserError
 from ssavl.models.extractor import load_extractor
+from ssavl.storage.files import read_json, sha256, write_json
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 TINY = {
@@ -87,6 +88,9 @@ def test_it_never_sees_an_image_outside_the_training_split(data: Path) -> None:
     first = prepared.span("validation").start
     np.save("data/prepared/images.npy", np.concatenate([images[:first], 255 - images[first:]]))
     np.save("data/prepared/labels.npy", np.concatenate([labels[:first], (labels[first:] + 1) % 3]))
+    manifest = read_json(Path("data/prepared/manifest.json"))
+    manifest["sha256"] = {name: sha256(data / "prepared" / name) for name in manifest["sha256"]}
+    write_json(Path("data/prepared/manifest.json"), manifest)
     assert invoke(*train("b")).exit_code == 0
     assert load_extractor(Path("a")).weights == load_extractor(Path("b")).weights
     assert load_extractor(Path("a")).accuracy != load_extractor(Path("b")).accuracy

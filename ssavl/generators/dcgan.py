@@ -8,33 +8,37 @@ at the end; the first makes a k x k map from one latent vector, each other doubl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-State = dict[str, Tensor]
+from ssavl.generators.description import Layers
+from ssavl.generators.states import State
+
+RUNNER = "weights of a DCGAN"
+LAST: dict[str, type[nn.Module]] = {
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "none": nn.Identity,
+}
 
 
-def states(payload: object, path: str = "") -> Iterator[tuple[str, State]]:
-    """Every state dict in a checkpoint, with its dotted key;
-    ``module.`` prefixes of DataParallel are taken off.
-    """
-    if not isinstance(payload, Mapping):
-        return
-    tensors = {
-        key: value
-        for key, value in payload.items()
-        if isinstance(key, str) and isinstance(value, Tensor)
-    }
-    if tensors:
-        yield path, {key.removeprefix("module."): value for key, value in tensors.items()}
-    for key, value in payload.items():
-        yield from states(value, f"{path}.{key}" if path else str(key))
+def lacks_statistics(state: State) -> bool:
+    """Whether there are BatchNorm weights and no running mean of any."""
+    vectors = any(name.endswith("weight") and value.ndim == 1 for name, value in state.items())
+    return vectors and not any(name.endswith("running_mean") for name in state)
 
 
-def build(state: State) -> nn.Sequential | None:
+def assumed(layers: Layers) -> str:
+    """What was taken for granted, in words."""
+    units = "ReLU" if not layers.slope else f"leaky ReLU of slope {layers.slope:g}"
+    last = {"none": "nothing"}.get(layers.last, layers.last)
+    return f"{units} between layers, {last} at the end, BatchNorm's epsilon {layers.epsilon:g}"
+
+
+def build(state: State, layers: Layers) -> nn.Sequential | None:
     """The network whose weights these are, or ``None`` where they do not fit a DCGAN's generator.
 
     Layers come in the order of the file, which is that of the code; where that does not fit
@@ -44,14 +48,14 @@ def build(state: State) -> nn.Sequential | None:
     for key, tensor in state.items():
         prefix, _, name = key.rpartition(".")
         groups.setdefault(prefix, {})[name] = tensor
-    network = _chain(list(groups.values()))
+    network = _chain(list(groups.values()), layers)
     if network is None:
         by_number = sorted(groups, key=lambda prefix: [int(n) for n in re.findall(r"\d+", prefix)])
-        network = _chain([groups[prefix] for prefix in by_number])
+        network = _chain([groups[prefix] for prefix in by_number], layers)
     return network
 
 
-def _chain(groups: list[dict[str, Tensor]]) -> nn.Sequential | None:
+def _chain(groups: list[dict[str, Tensor]], told: Layers) -> nn.Sequential | None:
     layers: list[tuple[nn.Module, Mapping[str, Tensor]]] = []
     channels: int | None = None
     convolutions = sum(1 for group in groups if "weight" in group and group["weight"].ndim == 4)
@@ -70,23 +74,23 @@ def _chain(groups: list[dict[str, Tensor]]) -> nn.Sequential | None:
             channels = outputs
             seen += 1
         elif "running_mean" in group and seen and len(group["running_mean"]) == channels:
-            layer = nn.BatchNorm2d(channels, affine=weight is not None)
+            layer = nn.BatchNorm2d(channels, told.epsilon, affine=weight is not None)
         else:
             return None
         layers.append((layer, group))
     if convolutions < 2 or channels not in (1, 3):
         return None
-    return _assemble(layers)
+    return _assemble(layers, told)
 
 
-def _assemble(layers: list[tuple[nn.Module, Mapping[str, Tensor]]]) -> nn.Sequential:
+def _assemble(layers: list[tuple[nn.Module, Mapping[str, Tensor]]], told: Layers) -> nn.Sequential:
     modules: list[nn.Module] = []
     for index, (layer, group) in enumerate(layers):
         if isinstance(layer, nn.ConvTranspose2d) and index:
-            modules.append(nn.ReLU())
+            modules.append(nn.LeakyReLU(told.slope) if told.slope else nn.ReLU())
         known: dict[str, Any] = dict(group)
         if isinstance(layer, nn.BatchNorm2d):
             known.setdefault("num_batches_tracked", torch.tensor(0))  # older checkpoints lack it
         layer.load_state_dict(known)
         modules.append(layer)
-    return nn.Sequential(*modules, nn.Tanh())
+    return nn.Sequential(*modules, LAST[told.last]())

@@ -9,13 +9,14 @@
     separate: false  # true: the blocks are separate arguments, as in class-conditional networks
     output_range: [-1, 1]       # of its images; ours are in [0, 1]
     key: netG                   # where the weights are in a checkpoint
+    layers: {slope: 0.2, last: sigmoid, epsilon: 0.001}  # what weights of a DCGAN cannot say
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -40,6 +41,20 @@ class BlockDescription(Section):
         return Block(self.role if self.name is None else self.name, self.role, self.prior, self.dim)
 
 
+class Layers(Section):
+    """What the weights of a DCGAN cannot say of its layers; the tutorial's unless given.
+
+    Attributes:
+        slope: of the units between convolutions below 0: ReLU has none, leaky ones often .2.
+        last: what maps the last convolution to pixels.
+        epsilon: of BatchNorm.
+    """
+
+    slope: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.0
+    last: Literal["tanh", "sigmoid", "none"] = "tanh"
+    epsilon: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1e-5
+
+
 class Description(Section):
     """How to call a generator; what is ``None`` is found out by looking at the network."""
 
@@ -48,6 +63,7 @@ class Description(Section):
     separate: bool = False
     output_range: tuple[float, float] | None = None
     key: str | None = None
+    layers: Layers | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Description:

@@ -139,7 +139,7 @@ def _behaviour(
             "an image does not depend on its batch",
             apart <= TOLERANCE or noisy > TOLERANCE,
             f"differ by {apart:.2g}",
-            "it normalises over the batch: call .eval() in the factory",
+            _batch_remedy(generator),
         ),
         Check(
             "diversity",
@@ -154,6 +154,16 @@ def _behaviour(
             "add --objective latent-nll, which needs none, or make the network differentiable",
         ),
     ]
+
+
+def _batch_remedy(generator: GeneratorNetwork) -> str:
+    norms = [m for m in generator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if any(norm.running_mean is None for norm in norms):
+        return (
+            "its BatchNorm has no running statistics to use instead of the batch's: build and "
+            "train it with track_running_stats=True"
+        )
+    return "it normalises over the batch: call .eval() in the factory"
 
 
 def _slope(generator: GeneratorNetwork, latents: Tensor) -> tuple[float, bool]:

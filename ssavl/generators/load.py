@@ -13,8 +13,10 @@ import importlib
 import importlib.util
 import pickle
 import re
+import shlex
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ import torch
 from torch import nn
 
 from ssavl.errors import UserError, first_line
-from ssavl.generators import dcgan, onnx, own
-from ssavl.generators.description import Description, read_description
+from ssavl.generators import dcgan, onnx, own, states
+from ssavl.generators.description import Description, Layers, read_description
 from ssavl.generators.foreign import Pinned, adapt
 from ssavl.generators.own import Loaded
 from ssavl.generators.source import GeneratorSource, Source, WeightsFile
@@ -70,7 +72,7 @@ def load_bundle(source: Source) -> Loaded:
                 payload = _read_weights(path)
                 if isinstance(payload, dict) and "ssavl" in payload:
                     return own.read_own(payload, path)
-                network, runner = _from_weights(path, payload, described.key), "weights of a DCGAN"
+                network, runner = _from_weights(path, payload, described), dcgan.RUNNER
     generator = adapt(_still(network), described, source.spec, runner)
     return Loaded(generator.requires_grad_(False))
 
@@ -129,42 +131,40 @@ def _read_weights(path: Path) -> Any:
             if named
             else "is no checkpoint, or a pickle of more than weights"
         )
-        raise UserError(f"{path} {what}, and reading it could execute code: {WAY_OUT}") from None
+        raise UserError(
+            f"{path} {what}, and reading it could execute code. If you trust it, save its weights "
+            f"alone: {_saves_weights(path)}; then --gan file.py:factory --weights weights.pth"
+        ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} cannot be read ({first_line(error)}): it is cut short or no checkpoint"
         ) from None
 
 
-def _states(path: Path, payload: Any, key: str | None) -> dict[str, dcgan.State]:
-    """Every state dict in a checkpoint by its key, or the one under ``key``."""
-    found = dict(dcgan.states(payload))
-    if key is not None:
-        if key not in found:
-            known = ", ".join(map(repr, found)) or "none"
-            raise UserError(f"{path} has no weights under --key {key}: there are {known}")
-        found = {key: found[key]}
-    return found
+def _saves_weights(path: Path) -> str:
+    """A command for a person who trusts a file: nothing here runs it."""
+    code = (
+        f"import torch; c = torch.load({str(path)!r}, weights_only=False); "
+        "torch.save(c.get('state_dict', c) if isinstance(c, dict) else c.state_dict(), "
+        "'weights.pth')"
+    )
+    plain = not set('"$`\\!') & set(code)
+    return f'python -c "{code}"' if plain else f"python -c {shlex.quote(code)}"
 
 
-def _from_weights(path: Path, payload: Any, key: str | None) -> nn.Module:
-    found = _states(path, payload, key)
-    fitting = {}
-    for name, state in found.items():
-        network = dcgan.build(state)
-        if network is not None:
-            fitting[name] = network
-    if not fitting:
+def _from_weights(path: Path, payload: Any, described: Description) -> nn.Module:
+    what = "a DCGAN-shaped generator"
+    build = partial(dcgan.build, layers=described.layers or Layers())
+    try:
+        return states.choose(payload, path, described.key, build, what)
+    except UserError as error:
+        if "no weights of" not in str(error):
+            raise
+        lacking = any(dcgan.lacks_statistics(one.state) for one in states.held(payload))
+        hint = ". Its BatchNorm has no running statistics (track_running_stats=False)"
         raise UserError(
-            f"{path} holds weights of no DCGAN-shaped generator, "
-            f"and weights alone say no more: {WAY_OUT}"
-        )
-    if len(fitting) > 1:
-        raise UserError(
-            f"{path} holds several generators: choose one with --key "
-            f"{' or '.join(map(repr, fitting))}"
-        )
-    return next(iter(fitting.values()))
+            f"{error}{hint if lacking else ''}; weights alone say no more: {WAY_OUT}"
+        ) from None
 
 
 def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
@@ -186,19 +186,14 @@ def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UserError(f"{source.spec} makes a {type(network).__name__}, not a torch.nn.Module")
     if source.weights is not None:
-        states = _states(source.weights, _read_weights(source.weights), key)
-        if len(states) > 1:
-            raise UserError(
-                f"{source.weights} holds several networks: "
-                f"choose one with --key {' or '.join(states)}"
-            )
-        state = next(iter(states.values()), {})
+        payload, what = _read_weights(source.weights), f"what {source.spec} makes"
         try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
+            return states.choose(payload, source.weights, key, states.loader(network), what)
+        except UserError as error:
+            if "no weights of" not in str(error):
+                raise
             raise UserError(
-                f"{source.weights} does not fit what {source.spec} makes ({reason[:160]})"
+                f"{source.weights} does not fit {what}: {states.misfit(network, payload)}"
             ) from None
     return network
 

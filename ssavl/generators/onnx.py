@@ -11,11 +11,14 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError, first_line
 from ssavl.storage.files import sha256
+
+FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 TOLERANCE = 1e-3  # between the two libraries, relative to the range of the images
 PROBES = 3
@@ -37,6 +40,12 @@ class Session(nn.Module):
         options.intra_op_num_threads = torch.get_num_threads()
         self.session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
         self.inputs = self.session.get_inputs()
+        foreign = [node.type for node in self.inputs if node.type not in FLOATS]
+        if foreign or not self.inputs:
+            raise UserError(
+                f"{path} takes {', '.join(foreign) or 'nothing'}, not latents of floats: wrap it "
+                "in code that makes what it takes of a latent vector"
+            )
         shape = self.inputs[0].shape
         fixed = bool(shape) and isinstance(shape[0], int)  # an open batch size is a name
         self.batch: int | None = shape[0] if fixed else None
@@ -59,9 +68,16 @@ class Session(nn.Module):
             torch.cat([part, part[:1].expand(size - count, *part.shape[1:])]) for part in latents
         ]
         feed = {
-            node.name: part.cpu().numpy() for node, part in zip(self.inputs, padded, strict=True)
+            node.name: part.cpu().numpy().astype(FLOATS[node.type])
+            for node, part in zip(self.inputs, padded, strict=True)
         }
-        return torch.from_numpy(self.session.run(None, feed)[0])[:count]
+        try:
+            found = self.session.run(None, feed)[0]
+        except runtime_errors() as error:
+            raise UserError(f"onnxruntime refuses ({one_line(error)})") from None
+        if not isinstance(found, np.ndarray):
+            raise UserError(f"the graph gives a {type(found).__name__}, not images")
+        return torch.from_numpy(found.astype(np.float32, copy=False))[:count]
 
 
 def external_data(path: Path) -> list[Path]:
@@ -82,6 +98,19 @@ def external_data(path: Path) -> list[Path]:
     return sorted(place for name in names if (place := path.parent / name).is_file())
 
 
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """All that onnxruntime raises: its own kinds have no base of theirs."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    own = (kind for kind in vars(state).values() if isinstance(kind, type))
+    return (*(kind for kind in own if issubclass(kind, Exception)), RuntimeError, ValueError)
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, however many lines onnxruntime makes of it."""
+    return " ".join(str(error).split())[:160]
+
+
 def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
     """The network, the shape of one sample of its only input where the graph fixes it,
     and what runs it.
@@ -94,21 +123,15 @@ def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
         import onnx2torch
     except ImportError:
         raise UserError(f"{path} is an ONNX file: pip install 'ssavl[onnx]' to read it") from None
-    from google.protobuf.message import DecodeError
-    from onnxruntime.capi.onnxruntime_pybind11_state import (
-        Fail,
-        InvalidArgument,
-        InvalidGraph,
-        InvalidProtobuf,
-    )
-
     try:
         session = Session(path)
-    except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, RuntimeError) as error:
-        raise UserError(
-            f"{path} cannot be read as ONNX ({' '.join(str(error).split())[:120]})"
-        ) from None
+    except runtime_errors() as error:
+        raise UserError(f"{path} cannot be read as ONNX ({one_line(error)})") from None
     shape = _sample_shape(session)
+    narrow = {node.type for node in session.inputs} - {"tensor(float)"}
+    if narrow:  # onnx2torch mixes types where the graph has one
+        kinds = ", ".join(sorted(narrow))
+        return session, shape, f"onnxruntime, no gradient: its inputs are {kinds}"
     if session.batch is not None:  # constants of that batch size are baked into the graph
         return (
             session,
@@ -119,7 +142,7 @@ def load(path: Path) -> tuple[nn.Module, list[int] | None, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             network = onnx2torch.convert(onnx.load(str(path)))
-    except (NotImplementedError, ValueError, RuntimeError, KeyError, DecodeError) as error:
+    except Exception as error:  # whatever a converter raises of a stranger's graph
         return (
             session,
             shape,
@@ -151,7 +174,7 @@ def _differs(network: nn.Module, session: Session) -> str:
     try:
         with torch.no_grad():
             found, expected = network(*latents), session(*latents)
-    except (RuntimeError, NotImplementedError, TypeError, IndexError) as error:
+    except Exception as error:  # whatever a conversion raises when it is called
         return f"fails ({first_line(error, 80)})"
     spread = (expected.max() - expected.min()).item()
     apart = (found - expected).abs().max().item()

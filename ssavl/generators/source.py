@@ -18,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from ssavl.errors import UserError
-from ssavl.generators.description import Description
+from ssavl.generators.description import Description, Layers
 from ssavl.params.section import one_line
 
 USUAL = Path("data/gan/generator.pt")  # where the pipeline leaves one
@@ -174,6 +174,12 @@ def from_flags(
         if not separator:
             raise UserError(f"--gan-arg {text!r}: write it as name=value")
         arguments[name] = yaml.safe_load(value)
+    if arguments and code_named(spec) is None:  # of weights, arguments are those of their layers
+        try:
+            described = described.model_copy(update={"layers": Layers.model_validate(arguments)})
+        except ValidationError as error:
+            raise UserError(f"--gan-arg: {one_line(error.errors(), Layers)}") from None
+        arguments = {}
     return GeneratorSource(spec, weights, arguments, trust, described)
 
 

@@ -6,11 +6,13 @@ dependencies name no data.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from ssavl.generators import Source, identity, load_bundle
 from ssavl.generators.inspection import inspect, require
+from ssavl.generators.statistics import statistics
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
 from ssavl.runs.fitting import Subject, dreaming, fit, left_by_training
@@ -37,6 +39,9 @@ def fit_encoders(
     loaded = load_bundle(gan)
     generator = compute.place(loaded.generator)
     require(inspect(generator, params.seed), gan.spec, gradient=own.objective != "latent-nll")
+    stored = statistics(generator, params.seed)
+    if stored is not None and stored.wrong:
+        print(f"{gan.spec}: BatchNorm statistics are {stored}", file=sys.stderr)
     rng = seed_everything(params.seed, compute)
     left = left_by_training(loaded, gan.path) if own.start_from == "gan" else {}
     subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)

@@ -10,10 +10,16 @@ import torch
 
 from ssavl.figures.grid import image_grid
 from ssavl.figures.save import save_figure
-from ssavl.generators import Source, load_generator
-from ssavl.generators.description import Description, write_description
+from ssavl.generators import Source, dcgan, load_generator
+from ssavl.generators.description import (
+    Description,
+    Layers,
+    read_description,
+    write_description,
+)
 from ssavl.generators.inspection import Check, first_units
 from ssavl.generators.inspection import inspect as run_checks
+from ssavl.generators.statistics import statistics
 from ssavl.params.stages import Params
 from ssavl.runs.workspace import Options
 from ssavl.storage.weights import weights_hash
@@ -50,6 +56,14 @@ def inspect(params: Params, gan: Source, out: Path | None, write: bool, options:
         "weights": weights_hash(generator),
     }
     facts["first units"] = first_units(generator, params.seed)
+    if generator.facts().get("loaded as") == dcgan.RUNNER:
+        layers = gan.described.over(read_description(gan.path)).layers or Layers()
+        facts["assumed, since weights do not say"] = (
+            f"{dcgan.assumed(layers)}; otherwise: --gan-arg slope=0.2, last=sigmoid, epsilon=0.001"
+        )
+    stored = statistics(generator, params.seed)
+    if stored is not None:
+        facts["BatchNorm statistics"] = str(stored)
     checks = run_checks(generator, params.seed)
     if out is not None:
         with torch.no_grad():
@@ -59,6 +73,8 @@ def inspect(params: Params, gan: Source, out: Path | None, write: bool, options:
         facts["picture"] = str(out / "samples.png")
     told = generator.described()
     if write and told is not None:
-        described = Description.model_validate({**told, "key": gan.described.key})
+        described = Description.model_validate(
+            {**told, "key": gan.described.key, "layers": gan.described.layers}
+        )
         facts["description"] = str(write_description(gan.path, described))
     return Report(facts, checks)
