@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.kinds import COUNT, FOLDER, PATH, PICTURES, TABLE
+from ssavl.cli.kinds import COUNT, FOLDER, PATH, PICTURES, TABLE, Real
 from ssavl.cli.options import Common, common, target_option
 from ssavl.cli.subject import GanFlags, batch_option, gan_options
 from ssavl.errors import UserError
@@ -23,9 +23,32 @@ images_option = target_option(PICTURES, "Folder for images as PNG files, or a .n
     is_flag=True,
     help="Write what was found into a .gan.yaml beside the generator.",
 )
+@click.option(
+    "--time-limit",
+    type=Real(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="Seconds that the graph of a file (ONNX, TorchScript, torch.export) may take.",
+)
+@click.option(
+    "--memory-limit",
+    type=Real(0, min_open=True),
+    show_default="half of the machine's",
+    help="GiB of memory that such a graph may take.",
+)
 @common()
-def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> None:
-    """Look at a generator before anything is fitted to it."""
+def inspect(
+    shared: Common,
+    gan: GanFlags,
+    out: Path | None,
+    write: bool,
+    time_limit: float,
+    memory_limit: float | None,
+) -> None:
+    """Look at a generator before anything is fitted to it.
+
+    A graph from a file runs in a process of its own, with an end to its time and memory.
+    """
     params = shared.load()
     source = gan.source(params.gan_ckpt)
     if write and gan.gan is None:
@@ -36,7 +59,13 @@ def inspect(shared: Common, gan: GanFlags, out: Path | None, write: bool) -> Non
     from ssavl.generators.inspection import require
     from ssavl.uses.inspect import inspect as stage
 
-    report = stage(params, source, out, write, shared.options())
+    task = params, source, out, write, shared.options()
+    if source.spec.endswith(".onnx") or gan.trust:
+        from ssavl.uses.guarded import Limits, guarded
+
+        report = guarded(stage, Limits(time_limit, memory_limit), source.spec, *task)
+    else:
+        report = stage(*task)
     lines = [f"{name}: {value}" for name, value in report.facts.items()]
     for check in report.checks:
         if check.passed:
