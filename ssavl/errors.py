@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
+
 
 class UserError(Exception):
     """Bad input or a bad environment. The message is one line: the cause, then what to do."""
@@ -21,6 +23,19 @@ class Interrupted(Exception):
         self.signum = signum
 
 
+def shown(value: object, length: int = 60) -> str:
+    """A value in a message: however large it is, in few characters and no time."""
+    try:
+        text = _SHORT.repr(value)
+    except ValueError:  # a whole number of more digits than Python prints
+        text = f"a {type(value).__name__} of very many digits"
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
 def first_line(error: BaseException, length: int = 120) -> str:
     """The first line of an error's message, or its class's name where there is none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]
+    return (str(error).strip()[:10_000].splitlines() or [type(error).__name__])[0][:length]
+
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60

@@ -15,7 +15,8 @@ from ssavl.engine.log import read_log
 from ssavl.engine.run import Run
 from ssavl.errors import Interrupted, UserError
 from ssavl.models.extractor import load_extractor
-from ssavl.storage.files import read_json, sha256, write_json
+from ssavl.storage.documents import read_json
+from ssavl.storage.files import sha256, write_json
 from tests.conftest import image_folder, invoke, tiny_overrides
 
 TINY = {

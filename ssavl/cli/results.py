@@ -18,7 +18,8 @@ ERROR = "_error"  # of a metric's name: that of its draws
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 def metrics(folder: Path, as_json: bool) -> None:
     """Print the metrics that `evaluate` left in FOLDER (data/evaluate)."""
-    from ssavl.storage.files import json_text, read_json
+    from ssavl.storage.documents import read_json
+    from ssavl.storage.files import json_text
 
     found = {**read_json(folder / "metrics.json"), **read_json(folder / "baselines.json")}
     click.echo(json_text(found) if as_json else table(found))

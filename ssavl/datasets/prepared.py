@@ -23,7 +23,8 @@ from tqdm import tqdm
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.images.draws import Draws
-from ssavl.storage.files import atomic, read_json, sha256, write_bytes, write_json
+from ssavl.storage.documents import read_json
+from ssavl.storage.files import atomic, sha256, write_bytes, write_json
 
 Split = Literal["train", "validation", "test"]
 

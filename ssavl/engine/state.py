@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ssavl.errors import UserError, first_line
+from ssavl.storage import tensors
 from ssavl.storage.files import write_bytes
 
 STATE, PREVIOUS = "state.pt", "previous.pt"
@@ -40,7 +41,7 @@ def load(path: Path, device: torch.device, *, mapped: bool = False) -> dict[str,
         mapped: whether tensors stay in the file until somebody looks at them.
     """
     try:
-        return dict(torch.load(path, map_location=device, weights_only=True, mmap=mapped))
+        return dict(tensors.load(path, device, mapped=mapped))
     except FileNotFoundError:
         return None
     except OSError:  # a disk that fails, a file of somebody else's

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
+from ssavl.errors import first_line
 from ssavl.storage.files import digest, scratch_folder, write_bytes
+from ssavl.storage.tensors import UNREADABLE, load_safetensors
 
 
 class FeatureCache:
@@ -38,9 +39,12 @@ class FeatureCache:
         if not path.is_file():
             return None
         try:
-            return load_file(path)
-        except SafetensorError as error:
-            print(f"{path} is damaged ({error}); extracting features anew", file=sys.stderr)
+            return load_safetensors(path)
+        except UNREADABLE as error:
+            print(
+                f"{path} is damaged ({first_line(error)}); extracting features anew",
+                file=sys.stderr,
+            )
             return None
 
     def write(self, identity: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

@@ -25,7 +25,13 @@ from ssavl.errors import UserError
 from ssavl.latents.priors import Block, Prior, Role
 from ssavl.latents.space import LatentSpace
 from ssavl.params.section import Section, one_line
+from ssavl.params.shared import Size
+from ssavl.storage.documents import read_yaml
 from ssavl.storage.files import write_bytes
+
+LONGEST = 500  # characters of a name in a checkpoint
+
+Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class BlockDescription(Section):
@@ -33,8 +39,8 @@ class BlockDescription(Section):
 
     role: Role = "noise"
     prior: Prior = "normal"
-    dim: Annotated[int, Field(ge=1)]
-    name: str | None = None
+    dim: Size
+    name: Annotated[str, Field(max_length=LONGEST)] | None = None
 
     def block(self) -> Block:
         """The block itself. Raises ``ValueError`` for a prior that does not fit the role."""
@@ -58,11 +64,11 @@ class Layers(Section):
 class Description(Section):
     """How to call a generator; what is ``None`` is found out by looking at the network."""
 
-    latents: list[BlockDescription] | None = None
-    latent_shape: list[Annotated[int, Field(ge=1)]] | None = None
+    latents: Annotated[list[BlockDescription], Field(max_length=64)] | None = None
+    latent_shape: Annotated[list[Size], Field(min_length=1, max_length=8)] | None = None
     separate: bool = False
-    output_range: tuple[float, float] | None = None
-    key: str | None = None
+    output_range: tuple[Level, Level] | None = None
+    key: Annotated[str, Field(max_length=LONGEST)] | None = None
     layers: Layers | None = None
 
     @model_validator(mode="after")
@@ -90,10 +96,20 @@ class Description(Section):
         )
 
     def over(self, other: Description) -> Description:
-        """This description, with gaps filled from another."""
+        """This description, with gaps filled from another.
+
+        Raises:
+            UserError: the two contradict each other.
+        """
         said = self.model_dump(exclude_unset=True, exclude_none=True)
         gaps = other.model_dump(exclude_unset=True, exclude_none=True)
-        return Description.model_validate({**gaps, **said})
+        try:
+            return Description.model_validate({**gaps, **said})
+        except ValidationError as error:
+            raise UserError(
+                "what flags or a record say of the generator contradicts its .gan.yaml: "
+                f"{one_line(error.errors(), Description)}"
+            ) from None
 
 
 def description_path(source: Path) -> Path:
@@ -110,12 +126,11 @@ def read_description(source: Path) -> Description:
     path = description_path(source)
     if not path.is_file():
         return Description()
+    content = read_yaml(path)
     try:
-        return Description.model_validate(yaml.safe_load(path.read_text()) or {})
+        return Description.model_validate({} if content is None else content)
     except ValidationError as error:
         raise UserError(f"{path}: {one_line(error.errors(), Description)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 
 
 def write_description(source: Path, description: Description) -> Path:

@@ -30,6 +30,7 @@ from ssavl.generators.foreign import Pinned, adapt
 from ssavl.generators.own import Loaded
 from ssavl.generators.source import GeneratorSource, Source, WeightsFile
 from ssavl.networks.generator import GeneratorNetwork
+from ssavl.storage import tensors
 from ssavl.storage.checkpoint import has_description
 
 EXECUTABLE = {"export": "a torch.export archive", "torchscript": "a TorchScript file"}
@@ -107,23 +108,15 @@ def _executable(path: Path, kind: str, source: Source) -> nn.Module:
         if kind == "export":
             return Pinned(torch.export.load(path).module())
         return torch.jit.load(path, map_location="cpu")
-    except (RuntimeError, ValueError, KeyError, OSError, pickle.UnpicklingError) as error:
+    except tensors.UNREADABLE as error:
         raise UserError(f"{path} cannot be loaded as {what} ({first_line(error)})") from None
 
 
 def _read_weights(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise UserError(
-                f"{path} cannot be read ({first_line(error)}): it is cut short or damaged"
-            ) from None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return (
+            tensors.load_safetensors(path) if path.suffix == ".safetensors" else tensors.load(path)
+        )
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = (
@@ -135,7 +128,7 @@ def _read_weights(path: Path) -> Any:
             f"{path} {what}, and reading it could execute code. If you trust it, save its weights "
             f"alone: {_saves_weights(path)}; then --gan file.py:factory --weights weights.pth"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except tensors.UNREADABLE as error:
         raise UserError(
             f"{path} cannot be read ({first_line(error)}): it is cut short or no checkpoint"
         ) from None

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ssavl.errors import UserError
+from ssavl.generators.content import AloneContent, ModelContent, PartsContent
+from ssavl.networks.config import told
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.networks.registry import Entry, named, rebuild_as
@@ -60,14 +62,29 @@ def read_own(content: Mapping[str, Any], path: Path) -> Loaded:
 
 
 def parts_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parts of a model, which FORMAT 1 kept in files of their own, without their network's
-    name.
+    """The parts of a model, checked; FORMAT 1 kept them in files of their own, without their
+    network's name.
+
+    Raises:
+        UserError: something that no such file holds.
     """
     if content["kind"] != ALONE:
-        return content["parts"]
+        told(ModelContent, content, "its content")
+        return checked(content["parts"])
+    told(AloneContent, content, "its content")
     left = [named(entry, "encoder") for entry in content["encoders"]]
     network = {"config": content["config"], "state": content["state"]}
-    return {"generator": named(network, "conv-generator"), "training_encoders": left}
+    return checked({"generator": named(network, "conv-generator"), "training_encoders": left})
+
+
+def checked(parts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parts, where they are what :class:`PartsContent` says.
+
+    Raises:
+        UserError: they are not.
+    """
+    told(PartsContent, parts, "its parts")
+    return parts
 
 
 def require_space(content: Mapping[str, Any], space: Any) -> None:

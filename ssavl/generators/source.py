@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.generators.description import Description, Layers
 from ssavl.params.section import one_line
+from ssavl.storage.documents import parse_yaml
 
 USUAL = Path("data/gan/generator.pt")  # where the pipeline leaves one
 
@@ -173,7 +173,7 @@ def from_flags(
         name, separator, value = text.partition("=")
         if not separator:
             raise UserError(f"--gan-arg {text!r}: write it as name=value")
-        arguments[name] = yaml.safe_load(value)
+        arguments[name] = parse_yaml(value, f"the value of --gan-arg {name}")
     if arguments and code_named(spec) is None:  # of weights, arguments are those of their layers
         try:
             described = described.model_copy(update={"layers": Layers.model_validate(arguments)})

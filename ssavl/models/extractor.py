@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.networks.classifier import Classifier
+from ssavl.networks.config import Plain, told
+from ssavl.networks.content import EntryContent
 from ssavl.networks.registry import entry, named, rebuild_as
 from ssavl.storage.checkpoint import load_checkpoint, rebuilding, save_checkpoint
 from ssavl.storage.weights import weights_hash
@@ -83,6 +86,24 @@ class Extractor:
         return {"name": self.data["name"], "weights": self.weights, "accuracy": dict(self.accuracy)}
 
 
+class ExtractorContent(EntryContent):
+    """The content of ``extractor.pt``."""
+
+    ssavl: int
+    kind: str
+    classes: Annotated[list[str], Field(min_length=1)]
+    data: dict[str, str]
+    accuracy: Plain[dict[str, Annotated[float, Field(ge=0, le=1)]]]
+
+    @model_validator(mode="after")
+    def _every_class_named(self) -> Self:
+        if len(self.classes) != self.config["classes"]:
+            raise ValueError(f"{len(self.classes)} names for {self.config['classes']} classes")
+        if "name" not in self.data:
+            raise ValueError("data: the name is missing")
+        return self
+
+
 @torch.no_grad()
 def accuracy(network: Classifier, batches: Iterable[Tensor], labels: NDArray[np.int64]) -> float:
     """Share of images whose likeliest class is their label.
@@ -116,5 +137,6 @@ def load_extractor(path: Path) -> Extractor:
     file = path / FILE if path.is_dir() else path
     content = load_checkpoint(file, KIND)
     with rebuilding(file):
+        told(ExtractorContent, named(content, "classifier"), "its content")
         network = rebuild_as(Classifier, named(content, "classifier"))
         return Extractor(network, tuple(content["classes"]), content["data"], content["accuracy"])

@@ -29,10 +29,12 @@ from typing import Any, Literal
 from torch import nn
 
 from ssavl.errors import UserError
+from ssavl.generators.content import FittedContent
 from ssavl.generators.origin import Origin, read_origin
 from ssavl.generators.own import (
     ALONE,
     MODEL,
+    checked,
     generator_of,
     parts_of,
     require_space,
@@ -41,6 +43,7 @@ from ssavl.generators.own import (
 )
 from ssavl.models.inference import InferenceModel, check_name
 from ssavl.models.protocol import Clusterer
+from ssavl.networks.config import told
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import GeneratorNetwork
@@ -196,8 +199,10 @@ def _encoders(model: InferenceModel) -> dict[str, Any]:
 def _parts(content: Mapping[str, Any]) -> Mapping[str, Any]:
     if content["kind"] != ENCODERS:
         return parts_of(content)
+    told(FittedContent, content, "its content")
     networks = [named(entry, "encoder") for entry in content["encoders"]]
-    return {"encoders": {**content, "networks": networks}}
+    own = {key: content[key] for key in ("name", "image_noise", "origin")}
+    return checked({"encoders": {**own, "networks": networks}})
 
 
 def _read(content: Mapping[str, Any]) -> Saved:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ssavl.networks.config import ClassifierConfig, told
 from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 
@@ -26,10 +27,8 @@ class Classifier(nn.Module):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Classifier:
         """The untrained classifier that :attr:`config` describes."""
-        return cls(
-            Trunk(tuple(config["image_shape"]), config["width"], config["features"]),
-            config["classes"],
-        )
+        own = told(ClassifierConfig, config, "the classifier's config")
+        return cls(Trunk(own.shape, own.width, own.features), own.classes)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssavl.networks.config import EmbeddingConfig, told
 from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 
@@ -50,8 +51,9 @@ class Embedding(nn.Module):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Embedding:
         """The untrained embedding that :attr:`config` describes."""
-        trunk = Trunk(tuple(config["image_shape"]), config["width"], config["features"])
-        return cls(trunk, config["size"], config["count"], config["neighbours"])
+        own = told(EmbeddingConfig, config, "the embedding's config")
+        trunk = Trunk(own.shape, own.width, own.features)
+        return cls(trunk, own.size, own.count, own.neighbours)
 
     @property
     def config(self) -> dict[str, Any]:

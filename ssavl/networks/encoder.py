@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.latents.space import Factorised, LatentSpace
+from ssavl.networks.config import EncoderConfig, told
 from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 
@@ -31,8 +32,8 @@ class Encoder(nn.Module):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Encoder:
         """The untrained encoder that :attr:`config` describes."""
-        trunk = Trunk(tuple(config["image_shape"]), config["width"], config["features"])
-        return cls(trunk, LatentSpace.from_config(config["space"]))
+        own = told(EncoderConfig, config, "an encoder's config")
+        return cls(Trunk(own.shape, own.width, own.features), own.latent_space)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.latents.space import LatentSpace
+from ssavl.networks.config import ConvGeneratorConfig, told
 from ssavl.networks.layout import ImageShape, layout
 
 
@@ -107,8 +108,8 @@ class ConvGenerator(GeneratorNetwork):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ConvGenerator:
         """The untrained generator that :attr:`config` describes."""
-        space, image_shape = LatentSpace.from_config(config["space"]), tuple(config["image_shape"])
-        return cls(space, image_shape, config["width"], config["hidden"], config["block_gain"])
+        own = told(ConvGeneratorConfig, config, "the generator's config")
+        return cls(own.latent_space, own.shape, own.width, own.hidden, own.block_gain)
 
     @property
     def config(self) -> dict[str, Any]:

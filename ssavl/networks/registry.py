@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from torch import nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, shown
 from ssavl.networks.classifier import Classifier
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
@@ -57,20 +57,29 @@ def entry(network: nn.Module) -> dict[str, Any]:
     return {"network": name, "config": network.config, "state": network.state_dict()}
 
 
-def rebuild(entry: Entry) -> nn.Module:
-    """The network that :func:`entry` wrote. What does not fit together raises what
-    :func:`ssavl.storage.checkpoint.rebuilding` says in one line.
+def kind_of(name: object) -> type[Rebuildable]:
+    """The class of a name.
 
     Raises:
-        UserError: a name that is not in ``NETWORKS``.
+        UserError: none is called so, with the nearest that is.
     """
-    name = entry["network"]
-    if name not in NETWORKS:
-        near = difflib.get_close_matches(str(name), NETWORKS, 1, 0.0)[0]
+    if not isinstance(name, str) or name not in NETWORKS:
+        near = difflib.get_close_matches(shown(name), NETWORKS, 1, 0.0)[0]
         raise UserError(
-            f"no network is called {name!r:.40}, the nearest is '{near}': a newer ssavl may have it"
+            f"no network is called {shown(name)}, the nearest is '{near}': a newer ssavl may have "
+            "it"
         )
-    network = NETWORKS[name].from_config(entry["config"])
+    return NETWORKS[name]
+
+
+def rebuild(entry: Entry) -> nn.Module:
+    """The network that :func:`entry` wrote, from an entry that
+    :class:`ssavl.networks.content.EntryContent` has checked.
+
+    Raises:
+        UserError: a name that is not in ``NETWORKS``, or a config out of range.
+    """
+    network = kind_of(entry["network"]).from_config(entry["config"])
     network.load_state_dict(entry["state"])
     return network
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ssavl.params.section import Section
-from ssavl.params.shared import Count
+from ssavl.params.shared import MOST, Count, Number
 
 Role = Literal["noise", "code", "category"]
 
@@ -28,7 +28,7 @@ class EvaluateParams(Section):
     kmeans_restarts: Count = Field(
         10, description="of k-means on pixels, the floor beside the clustering metrics"
     )
-    calibration_images: Annotated[int, Field(ge=50)] = Field(
+    calibration_images: Annotated[int, Field(ge=50, le=MOST)] = Field(
         2000, description="generated images with known latents"
     )
     calibration_observed: bool = Field(
@@ -40,7 +40,7 @@ class EvaluateTraversalParams(Section):
     """Which latents are walked along (``ssavl.metrics.traversal``)."""
 
     samples: Count = Field(200, description="latents that every dimension is walked from")
-    steps: Annotated[int, Field(ge=2)] = Field(10, description="of a walk, ends included")
+    steps: Annotated[int, Field(ge=2, le=MOST)] = Field(10, description="of a walk, ends included")
     batch_size: Count = Field(500, description="images at a time")
 
 
@@ -50,7 +50,7 @@ class EvaluateFidelityParams(Section):
     split: Literal["test", "validation", "train"] = Field(
         "test", description="split whose images are measured"
     )
-    samples: Annotated[int, Field(ge=10)] | None = Field(
+    samples: Annotated[int, Field(ge=10, le=MOST)] | None = Field(
         None, description="images on each side; half of the split if null"
     )
     batch_size: Count = Field(250, description="images at a time")
@@ -64,14 +64,14 @@ class EvaluateDisentanglementParams(Section):
     roles: Annotated[list[Role], Field(min_length=1)] = Field(
         ["code", "category"], description="blocks that make the representation"
     )
-    train: Annotated[int, Field(ge=20)] = Field(
+    train: Annotated[int, Field(ge=20, le=MOST)] = Field(
         10000, description="points that classifiers and histograms are made of"
     )
-    test: Annotated[int, Field(ge=10)] = Field(
+    test: Annotated[int, Field(ge=10, le=MOST)] = Field(
         5000, description="further points that classifiers are scored on"
     )
     batch_size: Count = Field(250, description="images encoded at a time")
-    bins: Annotated[int, Field(ge=2)] = Field(
+    bins: Annotated[int, Field(ge=2, le=MOST)] = Field(
         20, description="of a dimension's histogram, for mutual information"
     )
     trees: Count = Field(100, description="boosting rounds of each of DCI's classifiers")
@@ -95,9 +95,7 @@ class EvaluateLikelihoodParams(Section):
     k: Annotated[list[Count], Field(min_length=1)] = Field(
         [1, 50, 5000], description="draws of each weighted bound"
     )
-    temperatures: Annotated[int, Field(ge=0)] = Field(
-        500, description="of annealing; 0 leaves it out"
-    )
+    temperatures: Number = Field(500, description="of annealing; 0 leaves it out")
     chains: Count = Field(8, description="of annealing, per image")
     leapfrog: Count = Field(5, description="steps of a Hamiltonian transition; 1 is Langevin")
     schedule: Literal["sigmoidal", "linear"] = Field(

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, shown
 from ssavl.params.section import one_line
 from ssavl.params.stages import Params
+from ssavl.storage.documents import parse_yaml, read_yaml
 
 RECIPE = "recipe"
 
@@ -56,9 +56,9 @@ def load_params(
                 f"--set {override!r}: write it as key=value, such as train-gan.iterations=500"
             )
         try:
-            _assign(values, key, yaml.safe_load(text))
-        except yaml.YAMLError:
-            raise UserError(f"--set {override!r}: the value is not YAML") from None
+            _assign(values, key, parse_yaml(text, f"the value of {key:.80}"))
+        except UserError as error:
+            raise UserError(f"--set {shown(override, 200)}: {error}") from None
     for key, value in (flags or {}).items():
         if value is not None:
             _assign(values, key, value)
@@ -79,7 +79,7 @@ def with_recipe(path: Path) -> dict[str, Any]:
     name = values.pop(RECIPE)
     if not isinstance(name, str) or name != Path(name).name:
         raise UserError(
-            f"{path}: recipe = {name!r:.80}: name a file beside it, such as {RECIPE}.yaml"
+            f"{path}: recipe = {shown(name)}: name a file beside it, such as {RECIPE}.yaml"
         )
     recipe = path.parent / name
     below = _read(recipe, f"{path} names it as its recipe")
@@ -90,12 +90,7 @@ def with_recipe(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, remedy: str) -> dict[str, Any]:
     """The mapping in a YAML file."""
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: {remedy}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    values = read_yaml(path, remedy) or {}
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold sections with parameters, not a {type(values).__name__}")
     return values

@@ -8,11 +8,20 @@ from pydantic import Field
 
 from ssavl.params.section import Section
 
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MOST = 10**9  # of anything that is counted
+WIDEST = 2048  # channels of the first feature map; the last has eight times as many
+LARGEST = 2**16  # dimensions of a vector
+
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Number = Annotated[int, Field(ge=0, le=MOST)]
+Width = Annotated[int, Field(ge=1, le=WIDEST)]
+Size = Annotated[int, Field(ge=1, le=LARGEST)]
+Dimensions = Annotated[int, Field(ge=0, le=LARGEST)]
+Weight = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, le=1, description="learning rate of Adam")]
-Iterations = Annotated[int, Field(ge=1, description="updates of the whole run")]
-Momenta = Annotated[tuple[float, float], Field(description="Adam's beta_1 and beta_2")]
+Iterations = Annotated[int, Field(ge=1, le=MOST, description="updates of the whole run")]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Momenta = Annotated[tuple[Momentum, Momentum], Field(description="Adam's beta_1 and beta_2")]
 
 Objective = Literal["elbo", "latent-nll", "both"]
 
@@ -24,9 +33,7 @@ class OptimisationParams(Section):
     batch_size: Count = Field(64, description="images per update")
     learning_rate: Rate = 0.001
     adam_betas: Momenta = (0.9, 0.999)
-    decay: Annotated[int, Field(ge=0)] = Field(
-        0, description="last iterations, over which the learning rate falls to 0"
-    )
+    decay: Number = Field(0, description="last iterations, over which the learning rate falls to 0")
     log_every: Count = Field(50, description="iterations per row of log.csv")
 
 
@@ -46,10 +53,8 @@ class WarmupParams(Section):
     then a linear ramp over ``length`` iterations.
     """
 
-    start: Annotated[int, Field(ge=0)] = Field(0, description="iterations before the term sets in")
-    length: Annotated[int, Field(ge=0)] = Field(
-        0, description="iterations in which it rises to its weight"
-    )
+    start: Number = Field(0, description="iterations before the term sets in")
+    length: Number = Field(0, description="iterations in which it rises to its weight")
 
 
 class InvarianceParams(Section):
@@ -83,15 +88,15 @@ class InvarianceParams(Section):
 class EncoderParams(Section):
     """The shape of an encoder."""
 
-    width: Count = Field(32, description="channels of the feature map at half the image's side")
-    features: Count = Field(256, description="numbers that the convolutions end in")
+    width: Width = Field(32, description="channels of the feature map at half the image's side")
+    features: Size = Field(256, description="numbers that the convolutions end in")
 
 
 class GeneratorParams(Section):
     """The shape of a generator."""
 
-    width: Count = Field(32, description="channels of the feature map at half the image's side")
-    hidden: Count = Field(256, description="size of the layer before the first feature map")
+    width: Width = Field(32, description="channels of the feature map at half the image's side")
+    hidden: Size = Field(256, description="size of the layer before the first feature map")
     block_gain: dict[str, float] = Field(
         default_factory=dict, description="factor on a block at the input, by its name; else 1"
     )
@@ -108,12 +113,12 @@ class NetworksParams(Section):
 class LatentsParams(Section):
     """The latent space of every training: noise, then code and category unless their size is 0."""
 
-    noise: Count = Field(62, description="dimensions")
-    code: Annotated[int, Field(ge=0)] = Field(2, description="dimensions; 0 for no code")
+    noise: Size = Field(62, description="dimensions")
+    code: Dimensions = Field(2, description="dimensions; 0 for no code")
     code_prior: Literal["uniform", "normal"] = Field(
         "uniform", description="prior of each code: uniform on (-1, 1), or normal"
     )
-    categories: Annotated[int, Field(ge=0)] = Field(10, description="K; 0 for no category")
+    categories: Dimensions = Field(10, description="K; 0 for no category")
 
 
 class RelaxationParams(Section):
@@ -136,7 +141,7 @@ Transformations = Annotated[
 
 
 Survivors = Annotated[
-    dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]],
+    dict[str, Annotated[float, Field(gt=0)]],
     Field(
         description=(
             "blocks that a transformed image still shows, each with the weight of its -log q: "

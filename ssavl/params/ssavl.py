@@ -8,13 +8,16 @@ from pydantic import Field
 
 from ssavl.params.section import Section
 from ssavl.params.shared import (
+    MOST,
     Count,
     InvarianceParams,
     LikelihoodParams,
     Momenta,
+    Number,
     OptimisationParams,
     Rate,
     RelaxationParams,
+    Size,
     WarmupParams,
     Weight,
 )
@@ -27,15 +30,9 @@ class OpeningParams(Section):
     All zero is the paper to the letter: every dimension is open from the first iteration on.
     """
 
-    start: Annotated[int, Field(ge=0)] = Field(
-        0, description="iteration at which the first dimension opens"
-    )
-    every: Annotated[int, Field(ge=0)] = Field(
-        0, description="iterations from one dimension to the next"
-    )
-    length: Annotated[int, Field(ge=0)] = Field(
-        0, description="iterations in which a dimension opens"
-    )
+    start: Number = Field(0, description="iteration at which the first dimension opens")
+    every: Number = Field(0, description="iterations from one dimension to the next")
+    length: Number = Field(0, description="iterations in which a dimension opens")
 
 
 class CodeInvarianceParams(InvarianceParams):
@@ -69,17 +66,15 @@ class ClustersParams(OptimisationParams):
     See ``ssavl.methods.ssavl.clusters``.
     """
 
-    iterations: Annotated[int, Field(ge=0)] = Field(
-        0, description="of the embedding; 0 is the paper"
-    )
-    batch_size: Annotated[int, Field(ge=2)] = Field(
+    iterations: Number = Field(0, description="of the embedding; 0 is the paper")
+    batch_size: Annotated[int, Field(ge=2, le=MOST)] = Field(
         256, description="images per update, each in two views"
     )
     adam_betas: Momenta = (0.5, 0.9)
     temperature: Annotated[float, Field(gt=0)] = Field(
         0.5, description="of the contrast between views"
     )
-    size: Count = Field(64, description="dimensions of the embedding")
+    size: Size = Field(64, description="dimensions of the embedding")
     invariances: InvarianceParams = InvarianceParams()
     restarts: Count = Field(100, description="of k-means, the tightest of which is kept")
     neighbours: Count = Field(
@@ -142,6 +137,6 @@ class SsAvlParams(Section):
 class TrainGanParams(OptimisationParams, SsAvlParams):
     """SS-AVL as the pipeline trains it: what it reads, how long and how fast."""
 
-    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per update")
+    batch_size: Annotated[int, Field(ge=2, le=MOST)] = Field(64, description="images per update")
     learning_rate: Rate = 0.0003
     adam_betas: Momenta = (0.5, 0.9)

@@ -23,7 +23,7 @@ from ssavl.params.evaluate import (
 )
 from ssavl.params.section import Section
 from ssavl.params.shared import (
-    Count,
+    MOST,
     EncoderParams,
     FitParams,
     InvarianceParams,
@@ -31,12 +31,15 @@ from ssavl.params.shared import (
     LatentsParams,
     LikelihoodParams,
     NetworksParams,
+    Number,
     Objective,
     OptimisationParams,
     Rate,
+    Size,
     Survivors,
     Transformations,
     Weight,
+    Width,
 )
 from ssavl.params.ssavl import TrainGanParams
 
@@ -65,9 +68,7 @@ class PrepareDataParams(Section):
         None, description="side in pixels; native if null"
     )
     channels: Literal[1, 3] | None = Field(None, description="native if null; 3 for `folder`")
-    validation: Annotated[int, Field(ge=0)] = Field(
-        0, description="training images held out, to develop on"
-    )
+    validation: Number = Field(0, description="training images held out, to develop on")
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.1, description="of `folder` and `dsprites`; others have their own"
     )
@@ -76,7 +77,7 @@ class PrepareDataParams(Section):
         "white",
         description="of `folder`: colour under transparent pixels, such as black or #808080",
     )
-    limit: Annotated[int, Field(ge=2)] | None = Field(
+    limit: Annotated[int, Field(ge=2, le=MOST)] | None = Field(
         None, description="of `folder` and `dsprites`: images to draw; all if null"
     )
 
@@ -151,13 +152,13 @@ class TrainExtractorParams(OptimisationParams):
     """
 
     iterations: Iterations = 5000
-    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per update")
+    batch_size: Annotated[int, Field(ge=2, le=MOST)] = Field(64, description="images per update")
     learning_rate: Rate = 0.0015
-    decay: Annotated[int, Field(ge=0)] = Field(
+    decay: Number = Field(
         4000, description="last iterations, over which the learning rate falls to 0"
     )
-    width: Count = Field(32, description="channels of the feature map at half the image's side")
-    features: Count = Field(128, description="numbers that the convolutions end in")
+    width: Width = Field(32, description="channels of the feature map at half the image's side")
+    features: Size = Field(128, description="numbers that the convolutions end in")
     invariances: JudgeInvarianceParams = JudgeInvarianceParams()
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-import pickle
-import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ssavl.errors import UserError, first_line
-from ssavl.storage.files import read_json, write_bytes, write_json
+from ssavl.errors import UserError, first_line, shown
+from ssavl.storage.documents import read_json
+from ssavl.storage.files import write_bytes, write_json
+from ssavl.storage.plain import require_plain
+from ssavl.storage.tensors import UNREADABLE, load, load_safetensors
 
 FORMAT = 2  # a reader refuses a newer one; what is in which stands in ssavl.models.files
 
@@ -34,10 +35,8 @@ def load_checkpoint(path: Path, *kinds: str) -> dict[str, Any]:
 
     Raises:
         UserError: no such file, cut or foreign content, another kind, or a format newer than this
-            version reads.
+            version reads; something else than plain data and tensors.
     """
-    import torch
-
     if not path.is_file():
         raise UserError(
             f"{path} does not exist"
@@ -47,16 +46,8 @@ def load_checkpoint(path: Path, *kinds: str) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return _load_portable(path, kinds)
     try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
+        payload = load(path)
+    except UNREADABLE as error:
         raise UserError(
             f"{path} cannot be read ({first_line(error)}): it is cut short or no checkpoint of "
             "ssavl"
@@ -68,21 +59,25 @@ def load_checkpoint(path: Path, *kinds: str) -> dict[str, Any]:
 
 
 def require_kind(payload: Mapping[str, Any], kinds: Collection[str], path: Path) -> None:
-    """Refuse the content of a checkpoint file of another kind, or of a newer format.
+    """Refuse the content of a checkpoint file of another kind, of a newer format, or with more
+    than plain data and tensors.
 
     Raises:
-        UserError: either.
+        UserError: one of these.
     """
+    import torch
+
     version, kind = payload["ssavl"], payload.get("kind")
-    if not isinstance(version, int):
-        raise UserError(f"{path} is no checkpoint of ssavl: its format is {version!r:.40}")
+    if type(version) is not int or version < 1:
+        raise UserError(f"{path} is no checkpoint of ssavl: its format is {shown(version)}")
     if version > FORMAT:
         raise UserError(
             f"{path} was written by a newer ssavl (format {version}, this one reads {FORMAT})"
         )
     if kind not in kinds:
         wanted = " or ".join(f"'{known}'" for known in kinds)
-        raise UserError(f"{path} holds '{kind!s:.40}' where {wanted} is needed")
+        raise UserError(f"{path} holds {shown(kind)} where {wanted} is needed")
+    require_plain(payload, path, (torch.Tensor,))
 
 
 @contextmanager
@@ -138,9 +133,6 @@ def _description(path: Path) -> dict[str, Any] | None:
 
 
 def _load_portable(path: Path, kinds: Collection[str]) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     content = _description(path)
     if content is None:
         raise UserError(
@@ -148,10 +140,11 @@ def _load_portable(path: Path, kinds: Collection[str]) -> dict[str, Any]:
         )
     require_kind(content, kinds, path)
     try:
-        return _with_tensors(content, load_file(path))
-    except (SafetensorError, KeyError) as error:
+        return _with_tensors(content, load_safetensors(path))
+    except UNREADABLE as error:
         raise UserError(
-            f"{path} cannot be read ({error}): it is cut short or does not fit its .json"
+            f"{path} cannot be read ({first_line(error)}): it is cut short or does not fit its "
+            ".json"
         ) from None
 
 
@@ -175,7 +168,7 @@ def _without_tensors(value: Any, key: str, tensors: dict[str, Any]) -> Any:
 
 def _with_tensors(value: Any, tensors: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
-        if value.keys() == {"tensor"}:
+        if value.keys() == {"tensor"} and isinstance(value["tensor"], str):
             return tensors[value["tensor"]]
         return {name: _with_tensors(inner, tensors) for name, inner in value.items()}
     return [_with_tensors(inner, tensors) for inner in value] if isinstance(value, list) else value

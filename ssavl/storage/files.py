@@ -90,22 +90,6 @@ def _finite(value: Any, place: str, found: dict[str, str]) -> Any:
     return value
 
 
-def read_json(path: Path) -> Any:
-    """The JSON document in a file.
-
-    Raises:
-        UserError: no such file, or not JSON.
-    """
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except ValueError as error:
-        raise UserError(
-            f"{path} is not JSON ({error}): it was cut or edited; make it anew"
-        ) from None
-
-
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content.
 

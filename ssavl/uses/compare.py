@@ -11,7 +11,8 @@ from typing import Any
 from ssavl.errors import UserError
 from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
 from ssavl.runs.results import BASELINES, DISENTANGLEMENT, METRICS, TRAVERSAL
-from ssavl.storage.files import json_text, read_json, write_bytes
+from ssavl.storage.documents import read_json
+from ssavl.storage.files import json_text, write_bytes
 
 Table = dict[str, dict[str, Summary]]  # row -> metric -> summary
 
