@@ -37,6 +37,7 @@ OWNED.touch()
 class Canary(torch.nn.Module):
     def __init__(self):
         super().__init__()
+        torch.manual_seed(0)
         self.linear = torch.nn.Linear(4, 784)
     def forward(self, z):
         return self.linear(z).sigmoid().view(-1, 1, 28, 28)

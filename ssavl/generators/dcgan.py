@@ -7,14 +7,17 @@ at the end; the first makes a k x k map from one latent vector, each other doubl
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ssavl.generators.description import Layers
+from ssavl.errors import UserError
+from ssavl.generators.description import Description, Layers
 from ssavl.generators.states import State
 
 RUNNER = "weights of a DCGAN"
@@ -36,6 +39,25 @@ def assumed(layers: Layers) -> str:
     units = "ReLU" if not layers.slope else f"leaky ReLU of slope {layers.slope:g}"
     last = {"none": "nothing"}.get(layers.last, layers.last)
     return f"{units} between layers, {last} at the end, BatchNorm's epsilon {layers.epsilon:g}"
+
+
+def require_latents(network: nn.Module, described: Description, path: Path) -> None:
+    """Refuse a guess that what is known of the latents contradicts: a decoder of feature maps has
+    the same kernels.
+
+    Raises:
+        UserError: latents of another size, or with a height and width.
+    """
+    takes = next(m.in_channels for m in network.modules() if isinstance(m, nn.ConvTranspose2d))
+    space, shape = described.latent_space(), described.latent_shape
+    flat = shape is None or math.prod(shape) == shape[0]
+    if not flat or takes != (space.dim if space is not None else shape[0] if shape else takes):
+        told = shape if shape else space
+        raise UserError(
+            f"{path} looks like a DCGAN that takes {takes} numbers, but its latents are described "
+            f"as {told}: it is another network. Give its code as --gan file.py:factory, and the "
+            "weights as --weights"
+        )
 
 
 def build(state: State, layers: Layers) -> nn.Sequential | None:

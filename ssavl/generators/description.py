@@ -114,7 +114,7 @@ class Description(Section):
 
 def description_path(source: Path) -> Path:
     """Where the description of a generator's file lies."""
-    return source.with_name(f"{source.name.split('.')[0]}.gan.yaml")
+    return source.with_name(f"{source.stem}.gan.yaml")
 
 
 def read_description(source: Path) -> Description:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError, first_line
+from ssavl.generators import causes
 from ssavl.generators.description import Description
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
@@ -101,7 +102,7 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         shapes = [tuple(described.latent_shape)]
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     latents = space.sample(PROBES, torch.Generator(device).manual_seed(0))
-    failure = ""
+    failure = cause = ""
     for shape in shapes:
         try:
             with torch.no_grad():
@@ -109,13 +110,10 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         except Exception as error:  # whatever a stranger's network raises
             if not failure:  # the first shape is the likeliest: report its
                 failure = first_line(error)
+                cause = causes.of_error(error, network, space)
             continue
         if not _images(x):
-            got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
-            raise UserError(
-                f"{source} gives {got} for {PROBES} latents, not ({PROBES}, 1 or 3, height, width) "
-                "images: wrap it in code that returns them alone"
-            )
+            raise UserError(f"{source} gives no images but {causes.of_output(x, PROBES)}")
         output_range = described.output_range or _guess_range(x)
         image_shape = (x.shape[1], x.shape[2], x.shape[3])
         return ForeignGenerator(
@@ -123,7 +121,7 @@ def adapt(network: nn.Module, described: Description, source: str, runner: str) 
         ).to(device)
     raise UserError(
         f"{source} refuses latents of shape {' or '.join(str((PROBES, *s)) for s in shapes)} "
-        f"({failure}): set --latent-dim or --latent-shape"
+        f"({failure}): {cause}set --latent-dim or --latent-shape"
     )
 
 
@@ -134,6 +132,7 @@ def _images(x: object) -> bool:
         and x.ndim == 4
         and len(x) == PROBES
         and x.shape[1] in (1, 3)
+        and min(x.shape[2:]) > 1
     )
 
 
@@ -150,11 +149,9 @@ def _guess_space(network: nn.Module, described: Description, source: str) -> Lat
     """One normal noise block as large as what the first weight takes."""
     if described.latent_shape:
         return LatentSpace([Block("noise", "noise", "normal", math.prod(described.latent_shape))])
-    for module in network.modules():
-        if isinstance(module, nn.Linear):
-            return LatentSpace([Block("noise", "noise", "normal", module.in_features)])
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            return LatentSpace([Block("noise", "noise", "normal", module.in_channels)])
+    width = causes.first_width(network)
+    if width is not None:
+        return LatentSpace([Block("noise", "noise", "normal", width)])
     raise UserError(f"{source} does not show how large its latents are: set --latent-dim")
 
 

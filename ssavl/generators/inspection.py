@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError, first_line
+from ssavl.generators import causes
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.storage.weights import weights_hash
 
@@ -54,7 +55,14 @@ def inspect(generator: GeneratorNetwork, seed: int = 0) -> list[Check]:
     )
     if not finite.passed:
         return [finite]
-    behaviour = _behaviour(generator, latents, x, again, part)
+    unread = causes.of_shape(generator.image_shape)
+    size = Check(
+        "a size that encoders read",
+        unread is None,
+        " x ".join(map(str, generator.image_shape)),
+        unread or "",
+    )
+    behaviour = [size, *_behaviour(generator, latents, x, again, part)]
     same = Check(
         "weights unchanged",
         weights_hash(generator) == before,
@@ -127,7 +135,7 @@ def _behaviour(
             "output range",
             low >= -SLACK and high <= 1 + SLACK,
             f"[{low:.3g}, {high:.3g}] after mapping {generator.output_range} to [0, 1]",
-            "set --output-range LOW HIGH",
+            causes.of_range(*_stretched(low, high, generator.output_range)),
         ),
         Check(
             "same latents, same image",
@@ -154,6 +162,12 @@ def _behaviour(
             "add --objective latent-nll, which needs none, or make the network differentiable",
         ),
     ]
+
+
+def _stretched(low: float, high: float, given: tuple[float, float]) -> tuple[float, float]:
+    """The range of what the network itself makes."""
+    below, above = given
+    return below + low * (above - below), below + high * (above - below)
 
 
 def _batch_remedy(generator: GeneratorNetwork) -> str:

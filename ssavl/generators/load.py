@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ssavl.errors import UserError, first_line
-from ssavl.generators import dcgan, onnx, own, states
+from ssavl.generators import causes, dcgan, onnx, own, states
 from ssavl.generators.description import Description, Layers, read_description
 from ssavl.generators.foreign import Pinned, adapt
 from ssavl.generators.own import Loaded
@@ -149,7 +149,9 @@ def _from_weights(path: Path, payload: Any, described: Description) -> nn.Module
     what = "a DCGAN-shaped generator"
     build = partial(dcgan.build, layers=described.layers or Layers())
     try:
-        return states.choose(payload, path, described.key, build, what)
+        network = states.choose(payload, path, described.key, build, what)
+        dcgan.require_latents(network, described, path)
+        return network
     except UserError as error:
         if "no weights of" not in str(error):
             raise
@@ -178,6 +180,11 @@ def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
         ) from None
     if not isinstance(network, nn.Module):
         raise UserError(f"{source.spec} makes a {type(network).__name__}, not a torch.nn.Module")
+    if source.weights is None and not causes.same_weights(network, factory(**source.arguments)):
+        raise UserError(
+            f"{source.spec} makes other weights at each call, so they are no trained ones: name "
+            "their file with --weights"
+        )
     if source.weights is not None:
         payload, what = _read_weights(source.weights), f"what {source.spec} makes"
         try:

@@ -25,6 +25,7 @@ WRAPPERS |= {"_checkpoint_wrapped_module"}
 MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step", "momentum_buffer", "square_avg"}
 MOMENTS |= {"acc_delta", "grad_avg", "exp_inf", "sum", "prev", "master_param"}
 COUNTERS = "num_batches_tracked"  # of BatchNorm; older checkpoints lack them
+WHOLE = "."  # as a key: the file itself
 LISTED = 6  # candidates that a message names
 
 
@@ -107,13 +108,13 @@ def choose(payload: object, path: object, key: str | None, fit: Fit, what: str) 
         if len(fitting) == 1:
             return fitting[0][1]
         if fitting:
-            keys = " or ".join(repr(one.key) for one, _ in fitting[:LISTED])
+            keys = " or ".join(repr(one.key or WHOLE) for one, _ in fitting[:LISTED])
             raise UserError(f"{path} holds several of {what}: choose one with --key {keys}")
     raise UserError(f"{path} holds no weights of {what}: there are {_listed(whole)}")
 
 
 def _named(own: str, key: str) -> bool:
-    return own == key or own.endswith(f".{key}")
+    return own == ("" if key == WHOLE else key) or own.endswith(f".{key}")
 
 
 def _distinct(
