@@ -482,7 +482,7 @@ def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"codes": np.zeros((40, 2)), "factors": draws(39)}, "do not fit"),
         ({"codes": np.zeros((9, 2)), "factors": draws(9)}, "too few"),
         ({"codes": np.full((40, 2), np.nan), "factors": draws(40)}, "not finite"),
-        ({"codes": np.zeros((40, 2)), "factors": draws(40) * 0.5}, "integers are needed"),
+        ({"codes": np.zeros((40, 2)), "factors": draws(40) * 0.5}, "whole numbers are needed"),
         ({"codes": np.zeros((40, 2)), "factors": draws(40), "kl": np.zeros(3)}, "kl has 3 entries"),
         (
             {"codes": np.zeros((40, 2)), "factors": draws(40), "categories": np.zeros(1, int)},

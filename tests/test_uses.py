@@ -271,7 +271,7 @@ def test_sample_and_decode_agree(data: Path) -> None:
     np.save("z.npy", np.zeros((2, 3), np.float32))
     assert "latents of" in invoke("decode", "z.npy", "-o", "c.npy").stderr
     assert (
-        "holds no array of latents"
+        "images.txt does not exist"
         in invoke("decode", IMAGES.replace("npy", "txt"), "-o", "c.npy").stderr
     )
 

@@ -18,10 +18,10 @@ ERROR = "_error"  # of a metric's name: that of its draws
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 def metrics(folder: Path, as_json: bool) -> None:
     """Print the metrics that `evaluate` left in FOLDER (data/evaluate)."""
-    from ssavl.storage.documents import read_json
+    from ssavl.runs.measured import read_metrics
     from ssavl.storage.files import json_text
 
-    found = {**read_json(folder / "metrics.json"), **read_json(folder / "baselines.json")}
+    found = {**read_metrics(folder / "metrics.json"), **read_metrics(folder / "baselines.json")}
     click.echo(json_text(found) if as_json else table(found))
 
 

@@ -13,17 +13,12 @@ steps of one, as x and y go from 0 to 1.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ssavl.datasets.factors import Factor, FactorGrid, Integers
 from ssavl.datasets.resized import Resized
@@ -31,6 +26,7 @@ from ssavl.datasets.source import Source
 from ssavl.datasets.sprite import SHAPES, SIDE, Bits, rasterise
 from ssavl.errors import UserError
 from ssavl.images.array import Images
+from ssavl.storage.arrays import NUMBERS, WHOLE, read_arrays, unpack
 
 SIZE = 64
 OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
@@ -44,6 +40,7 @@ FACTORS = (
     Factor("posY", tuple(np.linspace(0, 1, 32).tolist())),
 )
 SHAPE = NAMES.index("shape")
+AGAIN = "it is no dSprites archive, or cut short: fetch it again"
 CHUNK = 1000  # images that are in memory at once
 
 
@@ -100,19 +97,19 @@ class OfficialDSprites(FactorGrid):
                 f"{path} does not exist: name the official {OFFICIAL}, "
                 "or leave the root out to render it"
             )
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                values, classes = archive["latents_values"], archive["latents_classes"]
-            self._images = _mapped(path, "imgs")
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_arrays(path, {"latents_classes": WHOLE, "latents_values": NUMBERS}, AGAIN)
+        if len(arrays) != 2:
             raise UserError(
-                f"{path} is no dSprites archive or cut short ({error}): fetch it again"
-            ) from None
+                f"{path} is no dSprites archive, which has latents_classes and latents_values: "
+                f"{AGAIN}"
+            )
+        values, classes = arrays["latents_values"], arrays["latents_classes"]
         if (
             classes.ndim != 2
             or classes.shape[1] != len(NAMES)
             or values.shape != classes.shape
             or not len(classes)
+            or not np.isfinite(values).all()
         ):
             raise UserError(
                 f"{path}: latents_classes {classes.shape} and latents_values {values.shape} do not "
@@ -130,11 +127,8 @@ class OfficialDSprites(FactorGrid):
                 f"{path}: the images are not one of every combination of factors, "
                 "the last one fastest"
             )
-        if self._images.shape != (len(classes), SIZE, SIZE) or self._images.dtype != np.uint8:
-            raise UserError(
-                f"{path}: imgs are {self._images.dtype} {self._images.shape}, "
-                f"not uint8 (n, {SIZE}, {SIZE})"
-            )
+        with tempfile.TemporaryFile() as unpacked:  # nameless: it vanishes with the map
+            self._images = unpack(path, "imgs", unpacked, (len(classes), SIZE, SIZE), AGAIN)
         self.image_shape = (1, SIZE, SIZE)
 
     def take(self, index: Integers) -> Images:
@@ -176,21 +170,3 @@ def dsprites(
     return Source(
         "dsprites", images.image_shape, (len(order) - test, test), generate, labels, tuple(SHAPES)
     )
-
-
-def _mapped(path: Path, name: str) -> NDArray[Any]:
-    """An array of an archive, unpacked to a nameless file that vanishes with the map."""
-    with tempfile.TemporaryFile() as unpacked:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
-            version = np.lib.format.read_magic(member)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = header(member)
-            if fortran or dtype.hasobject:
-                raise ValueError(f"{name} is stored in an order or of a kind that cannot be mapped")
-            shutil.copyfileobj(member, unpacked, 1 << 20)
-        unpacked.flush()
-        return np.memmap(unpacked, dtype=dtype, mode="r", shape=shape)

@@ -5,6 +5,7 @@ and the official IDX files (LeCun et al. 1998; Xiao et al. 2017).
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.images.array import Images
 from ssavl.images.resize import fit_array
+from ssavl.storage.arrays import unpacks
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
@@ -83,21 +85,31 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: a file that is cut short or no such IDX.
     """
+    packed = path.suffix == ".gz"
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        zeros, kind, dimensions = struct.unpack(">HBB", content[:4])
-        shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
+        with gzip.open(path) if packed else path.open("rb") as file:
+            zeros, kind, dimensions = struct.unpack(">HBB", file.read(4))
+            if zeros != 0 or kind != 8 or dimensions not in (1, 3):
+                raise UserError(
+                    f"{path} is no IDX file of unsigned bytes with 1 or 3 dimensions: fetch it "
+                    "again"
+                )
+            shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
+            count, size = math.prod(shape), path.stat().st_size
+            if not 0 < count <= (unpacks(size) if packed else size):
+                raise UserError(
+                    f"{path} is cut short, or no IDX file: it says that it has {count} bytes, in "
+                    f"{size}: fetch it again"
+                )
+            content = file.read(count + 1)  # one more, to see that there is none
     except (struct.error, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path} is no IDX file or cut short ({error}): fetch it again") from None
-    data = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-    if zeros != 0 or kind != 8 or dimensions < 1:
-        raise UserError(f"{path} is no IDX file of unsigned bytes: fetch it again")
-    if data.size != int(np.prod(shape)):
+    if len(content) != count:
         raise UserError(
-            f"{path} is cut short: it has {data.size} bytes of {int(np.prod(shape))}: fetch it "
-            "again"
+            f"{path} is cut short, or too long: it does not have the {count} bytes that it says: "
+            "fetch it again"
         )
-    return data.reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _folder(name: str, root: Path | None) -> Path:
@@ -155,6 +167,11 @@ def _pair(
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise UserError(
             f"{folder}: {image_name} {images.shape} does not fit {label_name} {labels.shape}"
+        )
+    if labels.max() >= len(DIGITS):
+        raise UserError(
+            f"{folder}: {label_name} has the label {labels.max()}, where classes are 0 to 9: fetch "
+            "it again"
         )
     return images, labels
 

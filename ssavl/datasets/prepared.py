@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from ssavl.datasets.manifest import read_manifest
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.images.draws import Draws
-from ssavl.storage.documents import read_json
+from ssavl.storage.arrays import read_array
 from ssavl.storage.files import atomic, sha256, write_bytes, write_json
 
 Split = Literal["train", "validation", "test"]
 
+AGAIN = "run `ssavl prepare-data` again"
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 
 
@@ -161,29 +163,33 @@ def read_prepared(folder: Path) -> Prepared:
             f"data folder {folder} holds no prepared data: "
             f"run `ssavl prepare-data --out {folder}` first"
         )
-    manifest = read_json(folder / MANIFEST)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in (IMAGES, LABELS):  # of the manifest's names no other is ever opened
-        if name not in manifest["sha256"]:
-            continue
-        try:
-            arrays[name] = np.load(folder / name, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
+    said, manifest = read_manifest(folder / MANIFEST)
+    arrays = {IMAGES: read_array(folder / IMAGES, AGAIN)}
+    needed: dict[str, tuple[Any, tuple[int, ...]]] = {
+        IMAGES: (np.uint8, (said.count, *said.image_shape))
+    }
+    if said.sha256.labels is not None:
+        arrays[LABELS] = read_array(folder / LABELS, AGAIN)
+        needed[LABELS] = (np.int64, (said.count,))
+    for name, array in arrays.items():
+        if (array.dtype, array.shape) != needed[name]:
             raise UserError(
-                f"{folder / name} cannot be read ({error}): run `ssavl prepare-data` again"
-            ) from None
-    count = sum(manifest["splits"].values())
-    if any(len(array) != count for array in arrays.values()):
-        raise UserError(
-            f"{folder}: the arrays do not fit {MANIFEST}: run `ssavl prepare-data` again"
-        )
+                f"{folder / name} holds {array.dtype} {array.shape}, which does not fit "
+                f"{MANIFEST}: run `ssavl prepare-data` again"
+            )
     for name in arrays:
         if sha256(folder / name) != manifest["sha256"][name]:
             raise UserError(
                 f"{folder / name} is not what {MANIFEST} says it is: it was changed, damaged, or "
                 "left by a preparation that was stopped: run `ssavl prepare-data` again"
             )
-    return Prepared(arrays[IMAGES], arrays.get(LABELS), manifest)
+    labels = arrays.get(LABELS)
+    if labels is not None and not (labels.min() >= 0 and labels.max() < len(said.classes)):
+        raise UserError(
+            f"{folder / LABELS} has labels from {labels.min()} to {labels.max()}, where there are "
+            f"{len(said.classes)} classes: run `ssavl prepare-data` again"
+        )
+    return Prepared(arrays[IMAGES], labels, manifest)
 
 
 def _floats(images: NDArray[np.uint8]) -> Tensor:

@@ -4,8 +4,7 @@ or of anyone's codes.
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from ssavl.models.bundle import by_name
 from ssavl.params.evaluate import EvaluateDisentanglementParams
 from ssavl.params.stages import Params
 from ssavl.runs.results import DISENTANGLEMENT
+from ssavl.storage.arrays import NUMBERS, TEXT, WHOLE, read_arrays
 from ssavl.storage.files import locked, write_json
 
 
@@ -156,23 +156,28 @@ def _divergences(posterior: Factorised) -> dict[str, torch.Tensor]:
     return result
 
 
+WANTED = {
+    "codes": NUMBERS,
+    "factors": WHOLE,
+    "kl": NUMBERS,
+    "categories": WHOLE,
+    "names": TEXT,
+    "factor_names": TEXT,
+}
+
+
 def _read_codes(path: Path) -> Representation:
-    if not path.is_file():
-        raise UserError(f"{path} does not exist")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays: Mapping[str, NDArray[Any]] = dict(archive)
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read as an .npz archive ({str(error)[:120]})") from None
+    arrays = read_arrays(path, WANTED)
     absent = [name for name in ("codes", "factors") if name not in arrays]
     if absent:
         raise UserError(
             f"{path} has no {' and no '.join(absent)}: it needs codes (N, D) and factors (N, F)"
         )
-    for name, kinds in (("codes", "fiu"), ("factors", "iu"), ("kl", "fiu"), ("categories", "iu")):
-        if name in arrays and arrays[name].dtype.kind not in kinds:
-            needed = "numbers" if "f" in kinds else "integers"
-            raise UserError(f"{path}: {name} are {arrays[name].dtype} where {needed} are needed")
+    for name, array in arrays.items():
+        if array.ndim != (2 if name in ("codes", "factors") else 1):
+            raise UserError(f"{path}: {name} have the shape {array.shape}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise UserError(f"{path}: some numbers of {name} are not finite")
     try:
         return represent(
             arrays["codes"].astype(np.float64),

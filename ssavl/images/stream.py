@@ -20,6 +20,7 @@ from ssavl.images.file import UNREADABLE, decode, image_files, passed_over
 from ssavl.images.notes import Notes
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.resize import cut
+from ssavl.storage.arrays import read_array
 
 ARRAY = ".npy"
 CHUNK = 1000  # images of an array that are in memory at once
@@ -123,12 +124,9 @@ class ImageStream:
             yield str(entry), torch.from_numpy(np.array(picture.pixels)).float() / 255
 
     def _open(self, path: Path) -> NDArray[Any]:
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path} cannot be read as an array ({str(error)[:120]})") from None
+        array = read_array(path)
         of_pixels = array.dtype == np.uint8 or array.dtype.kind == "f"
-        if not of_pixels or not len(array) or self._channels_of(array) not in (1, 3):
+        if not of_pixels or not array.size or self._channels_of(array) not in (1, 3):
             raise UserError(
                 f"{path} holds {array.dtype} {array.shape}, not images: (N, H, W), (N, C, H, W) or "
                 "(N, H, W, C) with 1 or 3 channels, uint8 or floats in [0, 1]"

@@ -36,6 +36,8 @@ def as_latents(latents: Any, space: LatentSpace, what: str = "latents") -> Tenso
 
 def _numbers(latents: Any, what: str) -> Tensor:
     if not isinstance(latents, Tensor):
+        if getattr(getattr(latents, "dtype", None), "kind", "f") not in "fiub":
+            raise UserError(f"{what}: {latents.dtype}, where real numbers are needed")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ssavl.errors import UserError
 from ssavl.metrics.summary import DIRECTIONS, Summary, summarise, winner
+from ssavl.runs.measured import Scores, Walks, read_measured, read_metrics
 from ssavl.runs.results import BASELINES, DISENTANGLEMENT, METRICS, TRAVERSAL
 from ssavl.storage.documents import read_json
 from ssavl.storage.files import json_text, write_bytes
@@ -91,11 +94,12 @@ def read_table(path: Path) -> Table:
     """
     content: Any = read_json(path)
     try:
+        TypeAdapter(Table).validate_python(content, strict=False)
         table = {
-            row: {metric: Summary(**own) for metric, own in _mapping(metrics).items()}
-            for row, metrics in _mapping(content).items()
+            row: {metric: _summary(own) for metric, own in metrics.items()}
+            for row, metrics in content.items()
         }
-    except TypeError:
+    except (TypeError, ValueError):
         raise UserError(
             f"{path} is no summary of runs: `ssavl compare NAME=FOLDER... -o {path.name}` writes "
             "one"
@@ -105,10 +109,11 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return value
+def _summary(content: Mapping[str, Any]) -> Summary:
+    own = Summary(**content)
+    if own.n < 1 or own.std < 0 or not own.low <= own.mean <= own.high:
+        raise ValueError("numbers that no runs have")
+    return own
 
 
 def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
@@ -116,11 +121,11 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
     found = []
     for name in (METRICS, BASELINES):
         if (folder / name).is_file():
-            found.append(read_json(folder / name))
+            found.append(read_metrics(folder / name))
     if (folder / DISENTANGLEMENT).is_file():
-        found.append(read_json(folder / DISENTANGLEMENT)["scores"])
+        found.append(read_measured(folder / DISENTANGLEMENT, Scores).scores)
     if (folder / TRAVERSAL).is_file():
-        found.append({"generator": _walked(read_json(folder / TRAVERSAL))})
+        found.append({"generator": _walked(read_measured(folder / TRAVERSAL, Walks))})
     if not found:
         raise UserError(
             f"{folder / METRICS} does not exist: run `ssavl evaluate --out {folder}` first"
@@ -133,16 +138,16 @@ def _measured(folder: Path) -> Iterator[tuple[str, str, float | None]]:
                 yield model, metric, value
 
 
-def _walked(traversal: Mapping[str, Any]) -> dict[str, float]:
+def _walked(traversal: Walks) -> dict[str, float]:
     """Of judged walks: the share of steps that keep the class, per block of a generator, and the
     share of a category's images that are of one class; each with the worst.
     """
     found = {}
-    for block, own in traversal["blocks"].items():
-        found[f"kept_{block}"] = own["mean"]
-        found[f"kept_{block}_worst"] = own["worst"]["kept"]
-    for block, values in traversal["categories"].items():
-        shares = [value["share"] for value in values]
+    for block, own in traversal.blocks.items():
+        found[f"kept_{block}"] = own.mean
+        found[f"kept_{block}_worst"] = own.worst.kept
+    for block, values in traversal.categories.items():
+        shares = [value.share for value in values]
         found[f"pure_{block}"] = sum(shares) / len(shares)
         found[f"pure_{block}_worst"] = min(shares)
     return found

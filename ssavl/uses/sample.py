@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,6 +17,7 @@ from ssavl.generators import Generator
 from ssavl.images.writer import open_images
 from ssavl.latents.draws import draws
 from ssavl.models.given import as_latents
+from ssavl.storage.arrays import NUMBERS, is_archive, read_array, read_arrays
 from ssavl.storage.tables import open_table
 
 
@@ -50,11 +50,15 @@ def decode(
         UserError: a file without such an array, or latents of another space.
     """
     space = generator.latent_space
-    try:
-        loaded = np.load(latents, allow_pickle=False)
-        array = loaded["latents"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{latents} holds no array of latents ({str(error)[:100]})") from None
+    if is_archive(latents):
+        found = read_arrays(latents, {"latents": NUMBERS})
+        if "latents" not in found:
+            raise UserError(f"{latents} holds no array of latents, named 'latents'")
+        array = found["latents"]
+    else:
+        array = read_array(latents)
+    if not array.size:
+        raise UserError(f"{latents} holds no array of latents: there is no number in it")
     batches = as_latents(array, space, str(latents)).split(batch_size)
     return _write(generator, batches, out, None, compute)
 

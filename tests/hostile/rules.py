@@ -240,7 +240,7 @@ def of_document(good: Any, dump: Dump, free: tuple[str, ...] = ()) -> Iterator[C
     """Every kind of value in every place of a document, each place missing, and one too many.
 
     Args:
-        free: the first keys of places whose names nobody prescribes.
+        free: keys below which nothing is prescribed; with ``*``, names are nowhere.
     """
 
     def case(name: str, tree: Any, refused: bool) -> Case:
@@ -266,7 +266,7 @@ def of_document(good: Any, dump: Dump, free: tuple[str, ...] = ()) -> Iterator[C
             yield case(f"{named(where)} is missing", without(good, where), False)
         if isinstance(old, Mapping):
             more = put(good, where, {**old, "unheard-of": 1})
-            yield case(f"{named(where)} has one too many", more, not (set(free) & set(where)))
+            yield case(f"{named(where)} has one too many", more, not set(free) & {"*", *where})
 
 
 def of_bytes(good: bytes, text: bool = False) -> Iterator[Case]:

@@ -96,7 +96,9 @@ def table(path: Path) -> Iterator[Case]:
 
 
 W = f"-o {OUT}/w.npz"
-MNIST = f"prepare-data --dataset mnist --root idx --out {OUT}"
+results = document(rules.dump_json, "*")
+PREPARE = "prepare-data --set prepare-data.validation=0 --dataset"
+MNIST = f"{PREPARE} mnist --root idx --out {OUT}"
 TARGETS = (
     Target("whole.pt", "sample -n 2 --gan whole.pt -o written/s.npy", checkpoint("params")),
     Target("whole.pt", f"encode own.npy --encoders whole.pt {W}", checkpoint("params")),
@@ -124,6 +126,47 @@ TARGETS = (
     ),
     Target("dcgan.gan.yaml", "inspect --gan dcgan.pt", document(rules.dump_yaml)),
     Target("params.yaml", "train-gan --dry-run", document(rules.dump_yaml, "methods")),
+    Target(
+        "data/prepared/manifest.json",
+        f"train-extractor --out {OUT}",
+        document(rules.dump_json, "unreadable"),
+    ),
+    Target("data/prepared/images.npy", f"train-extractor --out {OUT}", array),
+    Target("data/prepared/labels.npy", f"train-extractor --out {OUT}", array),
+    Target("own.npy", f"encode own.npy {W}", array),
+    Target("own.npz", "decode own.npz -o written/d.npy", archive("latents")),
+    Target(
+        "codes.npz",
+        f"evaluate disentanglement --codes codes.npz --out {OUT}",
+        archive("codes", "factors"),
+    ),
+    Target("idx/train-images-idx3-ubyte", MNIST, images_idx),
+    Target("idx/train-labels-idx1-ubyte", MNIST, labels_idx),
+    Target("idx/t10k-images-idx3-ubyte.gz", MNIST, images_idx),
+    Target("idx/t10k-labels-idx1-ubyte.gz", MNIST, labels_idx),
+    Target(
+        "sprites.npz",
+        f"{PREPARE} dsprites --root sprites.npz --out {OUT}",
+        archive("imgs", "latents_classes", "latents_values"),
+    ),
+    Target(
+        "factors.csv",
+        f"evaluate disentanglement --encoders data/encoders --data factors.csv --out {OUT}",
+        table,
+    ),
+    Target("data/evaluate/metrics.json", "metrics data/evaluate", results),
+    Target("data/evaluate/baselines.json", "metrics data/evaluate", results),
+    Target("data/evaluate/metrics.json", "compare a=data/evaluate", results),
+    Target(
+        "data/disentangled/disentanglement.json",
+        "compare a=data/disentangled",
+        document(rules.dump_json, "*", "data", "protocol", "tables"),
+    ),
+    Target(
+        "summary.json",
+        "render comparison summary.json --metric mse -o written/c.png",
+        document(rules.dump_json, "*"),
+    ),
 )
 
 
