@@ -463,3 +463,29 @@ def test_files_whose_loader_can_execute_code_need_trust(holding: Callable[[], li
     result = invoke("inspect", *flags)
     assert result.exit_code == 1
     assert "add --trust" in result.stderr
+
+
+def test_a_description_is_used_and_a_flag_that_contradicts_it_is_refused() -> None:
+    torch.save(dcgan_state(), "net.epoch1.pth")
+    assert invoke("inspect", "--gan", "net.epoch1.pth", "--write").exit_code == 0
+    assert Path("net.epoch1.gan.yaml").is_file()
+    for flags, refused in (
+        (["--latent-dim", "6"], False),
+        (["--latent-dim", "9"], True),
+        (["--latent-dim", "6", "--prior", "uniform"], True),
+        (["--output-range", "-1", "1"], False),
+        (["--output-range", "0", "1"], True),
+        (["--latent-shape", "6,1,1"], False),
+    ):
+        result = invoke("inspect", "--gan", "net.epoch1.pth", *flags)
+        assert (result.exit_code == 1) == refused, result.output
+        assert ("its .gan.yaml" in result.stderr) == refused
+
+
+def test_weights_that_look_like_a_dcgan_are_none_where_their_latents_are_a_map() -> None:
+    up = nn.ConvTranspose2d(8, 16, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(16, 3, 4, 2, 1)
+    torch.save(nn.Sequential(*up).state_dict(), "map.pth")
+    for flags in (["--latent-shape", "8,4,4"], ["--latent-dim", "128"]):
+        result = invoke("inspect", "--gan", "map.pth", *flags)
+        assert result.exit_code == 1
+        assert "it is another network" in result.stderr

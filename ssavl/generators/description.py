@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -103,6 +103,12 @@ class Description(Section):
         """
         said = self.model_dump(exclude_unset=True, exclude_none=True)
         gaps = other.model_dump(exclude_unset=True, exclude_none=True)
+        for name in said.keys() & gaps.keys():
+            if not _agree(said[name], gaps[name]):
+                raise UserError(
+                    f"flags or a record say {name} {said[name]} of the generator, and its "
+                    f".gan.yaml {gaps[name]}: leave the flag out, or change the file"
+                )
         try:
             return Description.model_validate({**gaps, **said})
         except ValidationError as error:
@@ -110,6 +116,16 @@ class Description(Section):
                 "what flags or a record say of the generator contradicts its .gan.yaml: "
                 f"{one_line(error.errors(), Description)}"
             ) from None
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two statements are the same; of blocks, in what both say."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_agree(one[name], other[name]) for name in one.keys() & other.keys())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    same: bool = one == other
+    return same
 
 
 def description_path(source: Path) -> Path:

@@ -65,7 +65,7 @@ def load_bundle(source: Source) -> Loaded:
                 network, runner = _executable(path, kind, source), EXECUTABLE[kind]
             case "onnx":
                 network, shape, runner = onnx.load(path)
-                if shape is not None:
+                if shape is not None and described.latent_shape is None:
                     described = described.over(Description(latent_shape=shape))
             case _ if has_description(path):
                 return own.load_own(path)

@@ -199,7 +199,8 @@ def describe(
     if latent_shape is not None:
         described["latent_shape"] = latent_shape.split(",")
     if latent_dim is not None:
-        described["latents"] = [{"prior": prior or "normal", "dim": latent_dim}]
+        block = {"dim": latent_dim} if prior is None else {"prior": prior, "dim": latent_dim}
+        described["latents"] = [block]
     elif prior is not None:
         raise UserError(
             "--prior needs --latent-dim; several blocks go into a .gan.yaml beside the generator"
