@@ -39,9 +39,6 @@ def fit_encoders(
     loaded = load_bundle(gan)
     generator = compute.place(loaded.generator)
     require(inspect(generator, params.seed), gan.spec, gradient=own.objective != "latent-nll")
-    stored = statistics(generator, params.seed)
-    if stored is not None and stored.wrong:
-        print(f"{gan.spec}: BatchNorm statistics are {stored}", file=sys.stderr)
     rng = seed_everything(params.seed, compute)
     left = left_by_training(loaded, gan.path) if own.start_from == "gan" else {}
     subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
@@ -50,4 +47,7 @@ def fit_encoders(
     settings = params.of("beta", "likelihood", "fit_encoders") | watched.settings
     settings |= identity.settings(gan, generator)
     job = Job("fit-encoders", settings, identity.files(gan), out, options, compute, rng)
+    stored = statistics(generator, params.seed)
+    if stored is not None and stored.wrong:
+        print(f"{gan.spec}: BatchNorm statistics are {stored}", file=sys.stderr)
     return fit(job, method, model, subject, gan, watched)
