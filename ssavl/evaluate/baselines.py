@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ssavl.datasets.prepared import Prepared, Split
 from ssavl.engine.device import Compute
+from ssavl.errors import UserError
 from ssavl.metrics.clustering import clustering, kmeans_categories
 from ssavl.networks.embedding import Embedding
 from ssavl.params.evaluate import EvaluateParams
@@ -29,9 +30,15 @@ def baselines(
     are not what it was trained on.
 
     Raises:
-        UserError: data without labels.
+        UserError: data without labels, or of fewer training images than categories.
     """
     classes = prepared.labels_of(settings.split)
+    count = len(prepared.span("train"))
+    if count < categories:
+        raise UserError(
+            f"k-means finds no {categories} categories in {count} training images: set "
+            "evaluate.clustering to false, or latents.categories to fewer and train anew"
+        )
     rows = {
         "k-means": kmeans_categories(
             _pixels(prepared, "train", settings.batch_size),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssavl.engine.device import Compute
 from ssavl.engine.finish import finish
@@ -62,6 +63,7 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
             nothing that ``finish`` could end.
         Interrupted: a signal; the same command continues.
     """
+    _require_batches(job.stage, method)
     for module in method.modules.values():
         job.compute.place(module)
     options = job.options
@@ -96,6 +98,23 @@ def _tell_dvc(job: Job) -> None:
             f"{', '.join(beside)}: an input too. Add it to the deps of {stage} in dvc.yaml; "
             "else DVC does not see its changes, and needs `dvc repro --force`",
             file=sys.stderr,
+        )
+
+
+def _require_batches(stage: str, method: Method) -> None:
+    """Refuse batches of one image where BatchNorm has to learn from their spread.
+
+    Raises:
+        UserError: there are such.
+    """
+    normalised = [
+        name
+        for name, module in method.modules.items()
+        if any(isinstance(one, _BatchNorm) for one in module.modules())
+    ]
+    if normalised and any(act.optimisation.batch_size < 2 for act in method.acts):
+        raise UserError(
+            f"{stage}.batch_size = 1: the BatchNorm of {', '.join(normalised)} needs 2 or more"
         )
 
 

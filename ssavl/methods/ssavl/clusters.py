@@ -104,11 +104,16 @@ def build_clustering(
     Raises:
         ValueError: fewer images than their neighbours' graph needs.
     """
-    needed = max(params.neighbours, params.directions, categories) + 1
-    if data.count < needed:
+    sizes = {
+        "train-gan.real_clusters.neighbours": params.neighbours,
+        "train-gan.real_clusters.directions": params.directions,
+        "latents.categories": categories,
+    }
+    name, most = max(sizes.items(), key=lambda entry: entry[1])
+    if data.count <= most:
         raise ValueError(
-            f"real_clusters needs {needed} training images or more: lower its neighbours, "
-            "directions"
+            f"{name} = {most}: with {data.count} training images it must be less than these, for "
+            "real_clusters"
         )
     memory = Memory(
         labels=torch.zeros(data.count, dtype=torch.int64),
