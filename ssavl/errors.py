@@ -32,6 +32,12 @@ def shown(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory left; torch has no common class for it."""
+    said = str(error)[:10_000]
+    return isinstance(error, MemoryError) or "out of memory" in said or "allocate memory" in said
+
+
 def first_line(error: BaseException, length: int = 120) -> str:
     """The first line of an error's message, or its class's name where there is none."""
     return (str(error).strip()[:10_000].splitlines() or [type(error).__name__])[0][:length]

@@ -27,7 +27,7 @@ from ssavl.cli.prepare import prepare_data
 from ssavl.cli.render import render, render_figures
 from ssavl.cli.results import compare, metrics
 from ssavl.cli.stopping import Stopped, stoppable
-from ssavl.errors import BadOption, Interrupted, UserError
+from ssavl.errors import BadOption, Interrupted, UserError, first_line, out_of_memory
 from ssavl.version import __version__
 
 LONGEST = 1000  # characters of an error message
@@ -57,6 +57,14 @@ class Main(click.Group):
             _fail(str(error), 1)
         except Interrupted as stop:
             _fail(str(stop), 128 + stop.signum)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            _fail(
+                f"not enough memory ({first_line(error, 200)}): smaller batches and narrower "
+                "networks need less",
+                1,
+            )
         except OSError as error:
             if error.errno is None:
                 raise

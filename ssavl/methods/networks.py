@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import nn
+
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.encoder import Encoder
@@ -9,6 +17,10 @@ from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
 from ssavl.params.shared import EncoderParams, LatentsParams, NetworksParams
+
+Network = TypeVar("Network", bound=nn.Module)
+
+TRAINED = 16  # bytes of a weight in training
 
 
 def latent_space(latents: LatentsParams) -> LatentSpace:
@@ -27,16 +39,40 @@ def generator(
     """A generator.
 
     Raises:
-        ValueError: an image size that cannot be made, or a gain for an unknown block.
+        ValueError: an image size that cannot be made, a gain for an unknown block, or more weights
+            than memory holds.
     """
     own = networks.generator
     space = latent_space(latents)
-    return ConvGenerator(space, image_shape, own.width, own.hidden, own.block_gain)
+    make = partial(ConvGenerator, space, image_shape, own.width, own.hidden, own.block_gain)
+    return _affordable(make, f"a generator of width {own.width} and hidden {own.hidden}")
 
 
 def trunk(shape: EncoderParams, image_shape: ImageShape) -> Trunk:
-    """A trunk of that shape."""
-    return Trunk(image_shape, shape.width, shape.features)
+    """A trunk of that shape.
+
+    Raises:
+        ValueError: an image size that cannot be read, or more weights than memory holds.
+    """
+    make = partial(Trunk, image_shape, shape.width, shape.features)
+    return _affordable(make, f"a network of width {shape.width} and features {shape.features}")
+
+
+def _affordable(make: Callable[[], Network], what: str) -> Network:
+    """A network, where this machine could train it: weights, gradients and Adam's two moments.
+
+    Raises:
+        ValueError: it could not.
+    """
+    with torch.device("meta"):
+        needed = TRAINED * sum(own.numel() for own in make().parameters())
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ValueError(
+            f"{what} takes {needed / 2**30:.0f} GiB to train, and this machine has "
+            f"{there / 2**30:.0f}: make it narrower"
+        )
+    return make()
 
 
 def parts(space: LatentSpace) -> list[LatentSpace]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ssavl.params.section import Section
-from ssavl.params.shared import MOST, Count, Number
+from ssavl.params.shared import MOST, Batch, Count, Number
 
 Role = Literal["noise", "code", "category"]
 
@@ -18,7 +18,7 @@ class EvaluateParams(Section):
     split: Literal["test", "validation"] = Field(
         "test", description="split whose images are measured"
     )
-    batch_size: Count = Field(250, description="images at a time")
+    batch_size: Batch = Field(250, description="images at a time")
     posterior_samples: Count = Field(
         16, description="draws per image for the expectations of the surrogates"
     )
@@ -41,7 +41,7 @@ class EvaluateTraversalParams(Section):
 
     samples: Count = Field(200, description="latents that every dimension is walked from")
     steps: Annotated[int, Field(ge=2, le=MOST)] = Field(10, description="of a walk, ends included")
-    batch_size: Count = Field(500, description="images at a time")
+    batch_size: Batch = Field(500, description="images at a time")
 
 
 class EvaluateFidelityParams(Section):
@@ -53,7 +53,7 @@ class EvaluateFidelityParams(Section):
     samples: Annotated[int, Field(ge=10, le=MOST)] | None = Field(
         None, description="images on each side; half of the split if null"
     )
-    batch_size: Count = Field(250, description="images at a time")
+    batch_size: Batch = Field(250, description="images at a time")
 
 
 class EvaluateDisentanglementParams(Section):
@@ -70,7 +70,7 @@ class EvaluateDisentanglementParams(Section):
     test: Annotated[int, Field(ge=10, le=MOST)] = Field(
         5000, description="further points that classifiers are scored on"
     )
-    batch_size: Count = Field(250, description="images encoded at a time")
+    batch_size: Batch = Field(250, description="images encoded at a time")
     bins: Annotated[int, Field(ge=2, le=MOST)] = Field(
         20, description="of a dimension's histogram, for mutual information"
     )

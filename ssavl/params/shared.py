@@ -12,7 +12,10 @@ MOST = 10**9  # of anything that is counted
 WIDEST = 2048  # channels of the first feature map; the last has eight times as many
 LARGEST = 2**16  # dimensions of a vector
 
+AT_ONCE = 2**16  # images that are in memory together
+
 Count = Annotated[int, Field(ge=1, le=MOST)]
+Batch = Annotated[int, Field(ge=1, le=AT_ONCE)]
 Number = Annotated[int, Field(ge=0, le=MOST)]
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Size = Annotated[int, Field(ge=1, le=LARGEST)]
@@ -30,7 +33,7 @@ class OptimisationParams(Section):
     """How long and how fast a network is trained: the one home of both."""
 
     iterations: Iterations = 20000
-    batch_size: Count = Field(64, description="images per update")
+    batch_size: Batch = Field(64, description="images per update")
     learning_rate: Rate = 0.001
     adam_betas: Momenta = (0.9, 0.999)
     decay: Number = Field(0, description="last iterations, over which the learning rate falls to 0")

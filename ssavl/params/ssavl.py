@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ssavl.params.section import Section
 from ssavl.params.shared import (
-    MOST,
+    AT_ONCE,
     Count,
     InvarianceParams,
     LikelihoodParams,
@@ -67,7 +67,7 @@ class ClustersParams(OptimisationParams):
     """
 
     iterations: Number = Field(0, description="of the embedding; 0 is the paper")
-    batch_size: Annotated[int, Field(ge=2, le=MOST)] = Field(
+    batch_size: Annotated[int, Field(ge=2, le=AT_ONCE)] = Field(
         256, description="images per update, each in two views"
     )
     adam_betas: Momenta = (0.5, 0.9)
@@ -137,6 +137,6 @@ class SsAvlParams(Section):
 class TrainGanParams(OptimisationParams, SsAvlParams):
     """SS-AVL as the pipeline trains it: what it reads, how long and how fast."""
 
-    batch_size: Annotated[int, Field(ge=2, le=MOST)] = Field(64, description="images per update")
+    batch_size: Annotated[int, Field(ge=2, le=AT_ONCE)] = Field(64, description="images per update")
     learning_rate: Rate = 0.0003
     adam_betas: Momenta = (0.5, 0.9)

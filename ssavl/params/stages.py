@@ -23,6 +23,7 @@ from ssavl.params.evaluate import (
 )
 from ssavl.params.section import Section
 from ssavl.params.shared import (
+    AT_ONCE,
     MOST,
     EncoderParams,
     FitParams,
@@ -152,7 +153,7 @@ class TrainExtractorParams(OptimisationParams):
     """
 
     iterations: Iterations = 5000
-    batch_size: Annotated[int, Field(ge=2, le=MOST)] = Field(64, description="images per update")
+    batch_size: Annotated[int, Field(ge=2, le=AT_ONCE)] = Field(64, description="images per update")
     learning_rate: Rate = 0.0015
     decay: Number = Field(
         4000, description="last iterations, over which the learning rate falls to 0"
