@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -32,6 +31,9 @@ from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood, observation
 from ssavl.params.arguments import instance, place, whole
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 BATCH = 250  # images whose activations are in memory at a time
 PAPER = Likelihood()
 
@@ -41,20 +43,20 @@ Latents = Tensor | NDArray[Any]
 class Model:
     """What ``ssavl.load``, ``ssavl.fit`` and ``ssavl.train`` return.
 
-    Images are taken as :func:`ssavl.images.batch.as_batch` takes them, and worked on in batches.
-    Results are tensors on the model's device.
+    Images are taken as :func:`ssavl.images.batch.as_batch` takes them; results are tensors on the
+    model's device.
 
     Args:
         bundle: the encoders, and how their generator is found; or both, in memory.
         compute: device and precision.
         seed: of what comes from the prior or from the posterior.
-        at_once: images whose activations are in memory at a time; results do not depend on it.
+        at_once: images whose activations are in memory at a time; it decides no result.
     """
 
     def __init__(
         self, bundle: Bundle | Held, compute: Compute, seed: int, at_once: int = BATCH
     ) -> None:
-        self.bundle, self.compute, self.at_once = bundle, compute, at_once
+        self.bundle, self.compute, self.seed, self.at_once = bundle, compute, seed, at_once
         if bundle.encoders is not None:
             compute.place(bundle.encoders)
         self._rng = compute.generator(seed)
@@ -108,10 +110,8 @@ class Model:
     @apart
     @torch.no_grad()
     def decode(self, latents: Latents) -> Tensor:
-        """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``.
-
-        Raises:
-            UserError: latents of another shape, or not finite.
+        """Images ``(N, C, H, W)`` in [0, 1] of latents ``(N, D)``; ``UserError`` for latents of
+        another shape, or not finite.
         """
         parts = as_latents(latents, self.generator.latent_space).split(self.at_once)
         with self.compute.autocast():

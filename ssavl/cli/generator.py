@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,15 @@ from ssavl.cli.options import Common, common, target_option
 from ssavl.cli.subject import GanFlags, batch_option, gan_options
 from ssavl.errors import UserError
 
+if TYPE_CHECKING:
+    from ssavl.generators.source import Source
+
+encoders_option = click.option(
+    "--encoders",
+    type=PATH,
+    show_default="none: the generator is --gan, else parameter gan_ckpt",
+    help="Folder or file of encoders, whose generator is meant.",
+)
 images_option = target_option(PICTURES, "Folder for images as PNG files, or a .npy array of them.")
 
 
@@ -86,6 +96,7 @@ def inspect(
     type=TABLE,
     help="Table for the latents of the images: .npz, .csv or .parquet.",
 )
+@encoders_option
 @batch_option
 @gan_options
 @common()
@@ -95,20 +106,25 @@ def sample(
     count: int,
     out: Path,
     latents: Path | None,
+    encoders: Path | None,
     batch_size: int,
 ) -> None:
     """Draw images from a generator."""
     params = shared.load()
-    source = gan.source(params.gan_ckpt)
+    source = _source(gan, params.gan_ckpt, encoders)
     settings = {"seed": params.seed, "count": count, "batch_size": batch_size}
-    paths = {"gan": source.spec, "out": out, "latents": latents}
+    paths = {
+        "gan": "as the encoders name it" if source is None else source.spec,
+        "out": out,
+        "latents": latents,
+    }
     if shared.stops_here("sample", settings, paths):
         return
-    from ssavl.generators import load_generator
+    from ssavl.models.bundle import generator_of
     from ssavl.uses.sample import sample as run
 
     compute = shared.options().compute()
-    generator = compute.place(load_generator(source))
+    generator = compute.place(generator_of(source, encoders))
     result = run(generator, count, out, latents, params.seed, batch_size, compute)
     shared.report(result, f"{out}: {result['images']} images")
 
@@ -116,20 +132,43 @@ def sample(
 @click.command("decode")
 @click.argument("latents", type=PATH)
 @images_option
+@click.option(
+    "--any-generator",
+    is_flag=True,
+    help="Take latents of a generator with other weights too.",
+)
+@encoders_option
 @batch_option
 @gan_options
 @common()
-def decode(shared: Common, gan: GanFlags, latents: Path, out: Path, batch_size: int) -> None:
-    """Images of LATENTS: an .npz of `encode`, `invert` or `sample`, or a .npy array (N, D)."""
+def decode(
+    shared: Common,
+    gan: GanFlags,
+    latents: Path,
+    out: Path,
+    any_generator: bool,
+    encoders: Path | None,
+    batch_size: int,
+) -> None:
+    """Images of LATENTS: a table of `encode`, `invert` or `sample`, or a .npy array (N, D)."""
     params = shared.load()
-    source = gan.source(params.gan_ckpt)
-    paths = {"gan": source.spec, "latents": latents, "out": out}
+    source = _source(gan, params.gan_ckpt, encoders)
+    paths = {
+        "gan": "as the encoders name it" if source is None else source.spec,
+        "latents": latents,
+        "out": out,
+    }
     if shared.stops_here("decode", {"batch_size": batch_size}, paths):
         return
-    from ssavl.generators import load_generator
+    from ssavl.models.bundle import generator_of
     from ssavl.uses.sample import decode as run
 
     compute = shared.options().compute()
-    generator = compute.place(load_generator(source))
-    result = run(generator, latents, out, batch_size, compute)
+    generator = compute.place(generator_of(source, encoders))
+    result = run(generator, latents, out, batch_size, compute, any_generator)
     shared.report(result, f"{out}: {result['images']} images")
+
+
+def _source(gan: GanFlags, gan_ckpt: str, encoders: Path | None) -> Source | None:
+    """The generator that is named; ``None`` where the encoders name it."""
+    return gan.named() if encoders is not None else gan.source(gan_ckpt)

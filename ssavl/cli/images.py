@@ -40,14 +40,39 @@ def encode(use: Use, images: tuple[Path, ...], out: Path) -> None:
     show_default="errors.csv in the folder; none beside a .npy",
     help="Table for the error of each image: .npz, .csv or .parquet.",
 )
+@click.option(
+    "--sheet",
+    type=PathOf(".png"),
+    help="Picture of the first images: original, encoded, refined; a .png.",
+)
+@click.option(
+    "--refine",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Steps of refinement of the sheet's third row, as of `invert`.",
+)
 @uses_model
-def reconstruct(use: Use, images: tuple[Path, ...], out: Path, errors: Path | None) -> None:
+def reconstruct(
+    use: Use,
+    images: tuple[Path, ...],
+    out: Path,
+    errors: Path | None,
+    sheet: Path | None,
+    refine: int,
+) -> None:
     """The generator's own version of IMAGES, and the error of each."""
-    if use.stops_here("reconstruct", {"images": images, "out": out, "errors": errors}):
+    paths = {"images": images, "out": out, "errors": errors, "sheet": sheet}
+    if use.stops_here("reconstruct", paths, refine=refine):
         return
     from ssavl.uses.reconstruct import reconstruct as run
 
-    result = run(use.model(), images, out, errors, use.background)
+    model = use.model()
+    result = run(model, images, out, errors, use.background)
+    if sheet is not None:
+        from ssavl.uses.sheet import draw
+
+        draw(model, images, sheet, refine, use.background)
     error = f"mean squared error {result['mse']:.4g} (summed over an image)"
     use.report(result, f"{out}: {result['images']} images, {error}")
 
@@ -133,14 +158,24 @@ def invert(
     show_default=True,
     help="Steps from each image to the next, ends included.",
 )
+@click.option(
+    "--refine",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Steps of refinement of what was encoded, as of `invert`.",
+)
 @uses_model
-def interpolate(use: Use, images: tuple[Path, ...], out: Path, steps: int) -> None:
-    """Walk from each of IMAGES to the next, through their latents."""
-    if use.stops_here("interpolate", {"images": images, "out": out}, steps=steps):
+def interpolate(use: Use, images: tuple[Path, ...], out: Path, steps: int, refine: int) -> None:
+    """Walk from each of IMAGES to the next, through their latents.
+
+    In place of images, tables of latents as `encode`, `invert` and `sample` write them.
+    """
+    if use.stops_here("interpolate", {"images": images, "out": out}, steps=steps, refine=refine):
         return
     from ssavl.uses.interpolate import interpolate as run
 
-    result = run(use.model(), images, out, steps, use.background)
+    result = run(use.model(), images, out, steps, use.background, refine)
     use.report(result, f"{out}: {result['images']} images, {steps} steps from each to the next")
 
 
@@ -154,20 +189,28 @@ def interpolate(use: Use, images: tuple[Path, ...], out: Path, steps: int) -> No
     show_default=True,
     help="Draws from the posterior per image.",
 )
+@click.option(
+    "--among",
+    type=click.IntRange(0),
+    default=1000,
+    show_default=True,
+    help="Generated images that an image is ranked among, scored once and kept beside the "
+    "encoders; 0 for no rank.",
+)
 @uses_model
-def score(use: Use, images: tuple[Path, ...], out: Path, samples: int) -> None:
+def score(use: Use, images: tuple[Path, ...], out: Path, samples: int, among: int) -> None:
     """Bounds on log p(x) for each of IMAGES, and its rank among the generator's own.
 
     A rank near 0 says that the generator makes nothing like it.
     """
-    if use.stops_here("score", {"images": images, "out": out}, samples=samples):
+    if use.stops_here("score", {"images": images, "out": out}, samples=samples, among=among):
         return
     from ssavl.objectives.likelihood import Likelihood
     from ssavl.uses.score import score as run
 
     named = use.shared.load().likelihood
     likelihood = Likelihood.of(named)
-    result = run(use.model(), images, out, samples, likelihood, use.background)
+    result = run(use.model(), images, out, samples, likelihood, use.background, among)
     ll, generated, rank = (result[name] for name in ("ll", "ll_of_generated", "rank"))
     bounds = f"ll {_short(ll)} ({_short(generated)} of generated images)"
     use.report(result, f"{out}: {result['images']} images, {bounds}, mean rank {_short(rank, 3)}")

@@ -17,6 +17,7 @@ from ssavl.images.file import (
     decode,
     image_files,
     passed_over,
+    shown,
 )
 from ssavl.images.notes import Notes
 from ssavl.params.stages import PrepareDataParams
@@ -124,9 +125,10 @@ def _classes(
         below = path.relative_to(root).parts
         if len(below) < depth + 2:
             raise UserError(
-                f"{path} is in no class folder: move it, or set prepare-data.class_folders to false"
+                f"{shown(path)} is in no class folder: move it, "
+                "or set prepare-data.class_folders to false"
             )
-        names.append(below[depth])
+        names.append(shown(Path(below[depth])))
     classes = tuple(sorted(set(names)))
     number = {name: index for index, name in enumerate(classes)}
     return np.array([number[name] for name in names], dtype=np.int64), classes
@@ -149,7 +151,7 @@ class _Reader:
         """Those that can be read; of the others, by their names below the folder, why not."""
         found = []
         for path in tqdm(files, desc="checking", disable=None, leave=False):
-            name = str(path.relative_to(self.root))
+            name = shown(path.relative_to(self.root))
             try:
                 self.notes.see(name, self(path))
                 found.append(path)

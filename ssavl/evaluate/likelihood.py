@@ -24,7 +24,7 @@ from ssavl.evaluate.bounds import Batch, Bounding, Bounds
 from ssavl.generators import Generator, Source, load_generator
 from ssavl.generators.inspection import GRADIENT, inspect, require
 from ssavl.generators.pieces import InPieces
-from ssavl.latents.draws import draws
+from ssavl.latents.draws import OFFSET, draws
 from ssavl.metrics.likelihood.surrogates import learned_sigma
 from ssavl.metrics.reconstruction import squared_error
 from ssavl.models.bundle import inferring, load_saved, require_same_shape
@@ -33,7 +33,6 @@ from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params.evaluate import EvaluateLikelihoodParams
 from ssavl.params.stages import Params
-from ssavl.runs.probe import OFFSET
 from ssavl.runs.results import LIKELIHOOD
 from ssavl.runs.workspace import Options, seed_everything
 from ssavl.storage.files import locked, write_json

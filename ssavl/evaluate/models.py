@@ -17,7 +17,7 @@ from ssavl.evaluate.baselines import baselines
 from ssavl.evaluate.surrogates import SurrogateMeans
 from ssavl.generators import Source, load_bundle
 from ssavl.generators.pieces import InPieces
-from ssavl.latents.draws import together
+from ssavl.latents.draws import OFFSET, together
 from ssavl.metrics.calibration import Calibration
 from ssavl.metrics.clustering import clustering, confusion
 from ssavl.metrics.reconstruction import reconstruction, squared_error
@@ -31,7 +31,6 @@ from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood, bits_per_dimension
 from ssavl.params.stages import Params
 from ssavl.runs.calibrate import calibrate
-from ssavl.runs.probe import OFFSET
 from ssavl.runs.results import BASELINES, CALIBRATION, CONFUSION, HEADLINE, METRICS
 from ssavl.runs.workspace import Options, seed_everything
 from ssavl.storage.files import locked, write_json

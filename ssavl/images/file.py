@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 import zlib
@@ -38,6 +39,11 @@ class Picture:
     pixels: Images
     stored: str
     alone: bool
+
+
+def shown(path: Path) -> str:
+    """A path as text that every file and terminal takes, whatever bytes its name has."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def image_files(root: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssavl.errors import UserError, first_line
-from ssavl.images.file import UNREADABLE, decode, image_files, passed_over
+from ssavl.images.file import UNREADABLE, decode, image_files, passed_over, shown
 from ssavl.images.notes import Notes
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.resize import cut
@@ -113,15 +113,15 @@ class ImageStream:
                     for index, image in enumerate(
                         np.array(self._open(path)[start : start + CHUNK])
                     ):
-                        yield f"{path}[{start + index}]", self._float(path, image)
+                        yield f"{shown(path)}[{start + index}]", self._float(path, image)
                 continue
             try:
                 picture = decode(entry, self.size, self.channels, self.background)
             except UNREADABLE as error:
-                self.unreadable[str(entry)] = first_line(error, 200)
+                self.unreadable[shown(entry)] = first_line(error, 200)
                 continue
-            self.notes.see(str(entry), picture)
-            yield str(entry), torch.from_numpy(np.array(picture.pixels)).float() / 255
+            self.notes.see(shown(entry), picture)
+            yield shown(entry), torch.from_numpy(np.array(picture.pixels)).float() / 255
 
     def _open(self, path: Path) -> NDArray[Any]:
         array = read_array(path)

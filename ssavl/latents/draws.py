@@ -10,6 +10,7 @@ from torch import Tensor
 
 # latents drawn at once, whatever the batch: a measurement must not depend on how it was batched
 CHUNK = 250
+OFFSET = 7919  # added to the seed: held-out latents are not those that training begins with
 NUMBERS = 2**25  # of images that are held together, at most
 
 

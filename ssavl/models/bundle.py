@@ -93,6 +93,18 @@ class Bundle:
         return self.inference.origin.described if self.inference.origin else Description()
 
 
+def generator_of(source: Source | None, encoders: Path | None) -> GeneratorNetwork:
+    """A generator that is named, or the one that encoders name; where both are, it must be theirs.
+
+    Raises:
+        UserError: it cannot be loaded, or the encoders belong to another.
+    """
+    if encoders is not None:
+        return Bundle(encoders, source).load_generator()
+    assert source is not None
+    return load_generator(source)
+
+
 def folder_of(path: Path) -> Path:
     """The folder that a file is in, or the folder itself."""
     return path if path.is_dir() else path.parent

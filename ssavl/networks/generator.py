@@ -79,11 +79,9 @@ class ConvGenerator(GeneratorNetwork):
         self.hidden = hidden
         self.block_gain = dict(block_gain)
         shape = layout(image_shape, width)
-        gain = torch.cat(
-            [torch.full((b.dim,), float(block_gain.get(b.name, 1.0))) for b in space.blocks]
-        )
+        gains = [float(block_gain.get(b.name, 1.0)) for b in space.blocks for _ in range(b.dim)]
         self.gain: Tensor
-        self.register_buffer("gain", gain)
+        self.register_buffer("gain", torch.tensor(gains))
         self.linear = nn.Sequential(
             nn.Linear(space.dim, hidden, bias=False),
             nn.BatchNorm1d(hidden),

@@ -8,11 +8,11 @@ from torch import Tensor
 from ssavl.engine.device import Compute
 from ssavl.generators.pieces import InPieces
 from ssavl.generators.protocol import Generator
-from ssavl.latents.draws import draws, together
+from ssavl.latents.draws import OFFSET, draws, together
 from ssavl.metrics.calibration import Calibration, calibration, ranks
 from ssavl.models.inference import InferenceModel
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.runs.probe import OFFSET, observe
+from ssavl.runs.probe import observe
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ssavl.engine.device import Compute
 from ssavl.generators.protocol import Generator
+from ssavl.latents.draws import OFFSET
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import Factorised
 from ssavl.metrics.calibration import calibration, ranks
@@ -23,7 +24,6 @@ from ssavl.objectives.likelihood import Likelihood
 
 IMAGES = 256
 SAMPLES = 4
-OFFSET = 7919  # added to the seed: held-out latents are not those that training begins with
 
 
 class _Probe:

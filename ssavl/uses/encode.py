@@ -15,6 +15,7 @@ from ssavl.latents.draws import together
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import Factorised
 from ssavl.model import Model
+from ssavl.models.latent_table import stamped
 from ssavl.storage.tables import open_table
 
 
@@ -44,7 +45,7 @@ def encode(
     """
     stream = ImageStream(images, model.image_shape, background)
     flat = out.suffix == ".npz" and model.inference.space.dim == model.latent_space.dim
-    count = 0
+    count, weights = 0, model.bundle.origin.weights
     with open_table(out) as table:
         for names, x in stream.batches(together(model.image_shape)):
             posterior = model.posterior(x)
@@ -54,7 +55,7 @@ def encode(
             }
             if flat:
                 columns["latents"] = model.complete(posterior).cpu().numpy()
-            table.write(columns)
+            table.write(stamped(columns, weights))
             count += len(names)
     return {
         "images": count,

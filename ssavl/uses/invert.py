@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.stream import ImageStream
 from ssavl.images.writer import open_images
-from ssavl.inversion.refinement import Refined, Refinement
+from ssavl.inversion.refinement import Refinement
 from ssavl.latents.draws import together
 from ssavl.metrics.reconstruction import reconstruction
 from ssavl.model import Model
+from ssavl.models.latent_table import stamped, table_columns
 from ssavl.storage.tables import open_table
 
 
@@ -44,30 +45,30 @@ def invert(
             has no gradient.
     """
     stream = ImageStream(images, model.image_shape, background)
-    parts: list[Refined] = []
+    count, passes, sums = 0, 0, {"start": 0.0, "end": 0.0}
     with open_table(out) as table, open_images(pictures) if pictures else nullcontext() as write:
         for names, x in stream.batches(together(model.image_shape)):
             refined = model.invert(x, refinement=refinement)
-            columns: dict[str, NDArray[Any]] = {"name": np.array(names)}
-            for block, values in model.latent_space.split(refined.latents.cpu()).items():
-                columns[block] = values.numpy()
+            parts = model.latent_space.split(refined.latents.cpu())
+            columns = {"name": np.array(names), **table_columns(model.latent_space, parts)}
             if out.suffix == ".npz":
                 columns["latents"] = refined.latents.cpu().numpy()
             columns |= {
                 "start_mse": refined.start_errors.cpu().numpy(),
                 "mse": refined.errors.cpu().numpy(),
             }
-            table.write(columns)
+            table.write(stamped(columns, model.bundle.origin.weights))
             if write is not None:
                 write(names, model.decode(refined.latents))
-            parts.append(refined)
-    joined = Refined.join(parts)
+            count, passes = count + len(names), max(passes, refined.passes)
+            sums["start"] += refined.start_errors.double().sum().item()
+            sums["end"] += refined.errors.double().sum().item()
     pixels = int(np.prod(model.image_shape))
     return {
-        "images": len(joined.errors),
-        "before": reconstruction(joined.start_errors, pixels),
-        "after": reconstruction(joined.errors, pixels),
-        "passes": joined.passes,
+        "images": count,
+        "before": reconstruction(torch.tensor([sums["start"] / count]), pixels),
+        "after": reconstruction(torch.tensor([sums["end"] / count]), pixels),
+        "passes": passes,
         "unreadable": stream.unreadable,
         "notes": stream.notes.lines(),
         "out": str(out),

@@ -43,18 +43,19 @@ def reconstruct(
     stream = ImageStream(images, model.image_shape, background)
     if errors is None and out.suffix != ".npy":
         errors = out / "errors.csv"
-    found = []
+    total, count = 0.0, 0  # no tensor per batch is kept: memory is flat in the number of images
     with open_images(out) as write, open_table(errors) if errors else nullcontext() as table:
         for names, x in stream.batches(together(model.image_shape)):
             x_hat = model.reconstruct(x).cpu()
-            found.append(squared_error(x, x_hat))
+            mse = squared_error(x, x_hat)
+            total, count = total + mse.double().sum().item(), count + len(mse)
             places = np.array(write(names, x_hat))
             if table is not None:
-                columns = {"name": np.array(names), "file": places, "mse": found[-1].numpy()}
+                columns = {"name": np.array(names), "file": places, "mse": mse.numpy()}
                 table.write(columns)
     return {
-        "images": sum(map(len, found)),
-        **reconstruction(torch.cat(found), int(np.prod(model.image_shape))),
+        "images": count,
+        **reconstruction(torch.tensor([total / count]), int(np.prod(model.image_shape))),
         "unreadable": stream.unreadable,
         "notes": stream.notes.lines(),
         "out": str(out),

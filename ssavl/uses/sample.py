@@ -12,17 +12,16 @@ import torch
 from torch import Tensor
 
 from ssavl.engine.device import Compute
-from ssavl.errors import UserError
-from ssavl.generators import Generator
 from ssavl.images.writer import open_images
 from ssavl.latents.draws import draws
-from ssavl.models.given import as_latents
-from ssavl.storage.arrays import NUMBERS, is_archive, read_array, read_arrays
+from ssavl.models.latent_table import read_latents, stamped, table_columns
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.storage.tables import open_table
+from ssavl.storage.weights import weights_hash
 
 
 def sample(
-    generator: Generator,
+    generator: GeneratorNetwork,
     count: int,
     out: Path,
     kept: Path | None,
@@ -41,47 +40,46 @@ def sample(
 
 
 def decode(
-    generator: Generator, latents: Path, out: Path, batch_size: int, compute: Compute
+    generator: GeneratorNetwork,
+    latents: Path,
+    out: Path,
+    batch_size: int,
+    compute: Compute,
+    any_generator: bool = False,
 ) -> dict[str, Any]:
-    """Write the images of ``latents`` ``(N, D)`` in an ``.npz`` (of ``encode``, ``invert``,
-    ``sample``) or a ``.npy``.
+    """Write the images of latents in a table of ``encode``, ``invert`` or ``sample``, or in a
+    ``.npy`` ``(N, D)``.
+
+    Args:
+        any_generator: whether latents of another generator are taken too.
 
     Raises:
-        UserError: a file without such an array, or latents of another space.
+        UserError: a file without latents, latents of another space or another generator.
     """
-    space = generator.latent_space
-    if is_archive(latents):
-        found = read_arrays(latents, {"latents": NUMBERS})
-        if "latents" not in found:
-            raise UserError(f"{latents} holds no array of latents, named 'latents'")
-        array = found["latents"]
-    else:
-        array = read_array(latents)
-    if not array.size:
-        raise UserError(f"{latents} holds no array of latents: there is no number in it")
-    batches = as_latents(array, space, str(latents)).split(batch_size)
+    weights = None if any_generator else weights_hash(generator)
+    batches = read_latents(latents, generator.latent_space, weights).split(batch_size)
     return _write(generator, batches, out, None, compute)
 
 
 @torch.no_grad()
 def _write(
-    generator: Generator,
+    generator: GeneratorNetwork,
     batches: Iterator[Tensor],
     out: Path,
     kept: Path | None,
     compute: Compute,
 ) -> dict[str, Any]:
-    count = 0
+    count, weights = 0, weights_hash(generator)
     with open_images(out) as write, open_table(kept) if kept else nullcontext() as table:
         for latents in batches:
             with compute.autocast():
                 images = generator(latents.to(compute.device))
             places = write([""] * len(latents), images)
             if table is not None:
-                parts = {
-                    name: part.cpu().numpy()
-                    for name, part in generator.latent_space.split(latents).items()
-                }
-                table.write({"name": np.array(places), **parts, "latents": latents.cpu().numpy()})
+                parts = generator.latent_space.split(latents.cpu())
+                columns = {"name": np.array(places), **table_columns(generator.latent_space, parts)}
+                if kept is not None and kept.suffix == ".npz":
+                    columns["latents"] = latents.cpu().numpy()
+                table.write(stamped(columns, weights))
             count += len(latents)
     return {"images": count, "out": str(out)}
