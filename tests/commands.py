@@ -81,5 +81,7 @@ def tree(root: Path) -> dict[str, bytes]:
     return {
         str(path): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not {"written", ".ssavl"} & set(path.relative_to(root).parts)
+        if path.is_file()
+        and not {"written", ".ssavl"} & set(path.relative_to(root).parts)
+        and not path.match("score-*.json")  # what `score` keeps beside the encoders
     }

@@ -59,7 +59,7 @@ def read_latents(path: Path, space: LatentSpace, weights: str | None) -> Tensor:
         columns = _of_parquet(path, space)
     else:
         columns = _of_npz(path, space)
-    named = set(columns[GENERATOR].tolist()) if GENERATOR in columns else set()
+    named = set(columns[GENERATOR].ravel().tolist()) if GENERATOR in columns else set()
     if weights is not None and named - {weights}:
         raise UserError(
             f"{path} holds latents of a generator with other weights: name that one, or add "
@@ -68,6 +68,8 @@ def read_latents(path: Path, space: LatentSpace, weights: str | None) -> Tensor:
     if FLAT in columns:
         return _checked(columns[FLAT], space, path)
     parts = [_block(columns, block, path) for block in space.blocks]
+    if len({len(part) for part in parts}) > 1:
+        raise UserError(f"{path}: its columns are of several lengths")
     return _checked(np.concatenate(parts, axis=1), space, path)
 
 
@@ -81,6 +83,10 @@ def _block(columns: Columns, block: Block, path: Path) -> NDArray[np.float32]:
     found = [columns[name] for name in _names(block) if name in columns]
     if block.role != "category" and block.name in columns:
         found = [columns[block.name]]
+    if any(column.ndim > 2 or column.ndim == 0 for column in found) or (
+        len(found) > 1 and any(column.ndim > 1 or len(column) != len(found[0]) for column in found)
+    ):
+        raise UserError(f"{path}: {block.name} is no column of numbers")
     if not found:
         raise UserError(
             f"{path} has no column {_names(block)[0]}: it needs all blocks of the latents, "
