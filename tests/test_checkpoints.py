@@ -86,6 +86,12 @@ SAVED: dict[str, Callable[[State], Any]] = {
         }
     },
     "both networks": lambda state: {"netG": state, "netD": Discriminator().state_dict()},
+    "a list of both": lambda state: [state, Discriminator().state_dict()],
+    "lists at depth": lambda state: {"runs": [{"nets": (state, {"lr": 0.1})}]},
+    "an average just begun": lambda state: {
+        "g": state,
+        "g_ema": {name: value.clone() for name, value in state.items()},
+    },
     "half precision": lambda state: {
         name: value.half() if value.is_floating_point() else value for name, value in state.items()
     },
@@ -170,6 +176,25 @@ def test_a_key_may_be_a_prefix_inside_a_flat_dict(key: str) -> None:
     for gan in (["saved.ckpt"], [factory(), "--weights", "saved.ckpt"]):
         result = invoke("inspect", "--gan", *gan, "--key", key)
         assert result.exit_code == 0, result.output
+
+
+ODD: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "sparse": lambda value: value.to_sparse(),
+    "meta": lambda value: value.to("meta"),
+    "complex": lambda value: value.to(torch.complex64),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_tensors_that_are_no_dense_numbers_are_refused_in_one_line(odd: str) -> None:
+    state = generator().state_dict()
+    state["main.0.weight"] = ODD[odd](state["main.0.weight"])
+    torch.save(state, "saved.pth")
+    for gan in (["saved.pth"], [factory(), "--weights", "saved.pth"]):
+        result = invoke("inspect", "--gan", *gan)
+        assert result.exit_code == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert "saved.pth" in result.stderr or "main.0.weight" in result.stderr
 
 
 def test_weights_of_another_network_say_what_does_not_fit() -> None:

@@ -66,6 +66,8 @@ def build(state: State, layers: Layers) -> nn.Sequential | None:
     Layers come in the order of the file, which is that of the code; where that does not fit
     (safetensors sorts names as text), in the order of the numbers in their names.
     """
+    if any(tensor.is_complex() for tensor in state.values()):
+        return None
     groups: dict[str, dict[str, Tensor]] = {}
     for key, tensor in state.items():
         prefix, _, name = key.rpartition(".")

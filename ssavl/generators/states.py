@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError
@@ -48,9 +49,14 @@ class Candidate:
 
 
 def held(payload: object, key: str = "") -> Iterator[Candidate]:
-    """Every mapping of names to tensors in a checkpoint; of optimisers' moments and single numbers
-    none.
+    """Every mapping of names to tensors in a checkpoint, those in lists too (as ``0``, ``1``, ...);
+    of optimisers' moments and single numbers none.
+
+    Raises:
+        UserError: a tensor among them without an array of its values.
     """
+    if isinstance(payload, list | tuple):
+        payload = dict(enumerate(payload))
     if not isinstance(payload, Mapping):
         return
     state = {
@@ -59,9 +65,15 @@ def held(payload: object, key: str = "") -> Iterator[Candidate]:
         if isinstance(name, str) and isinstance(value, Tensor)
     }
     if any(value.ndim for value in state.values()) and not set(state) & MOMENTS:
+        for name, value in state.items():
+            if value.layout != torch.strided or value.is_quantized or value.is_meta:
+                raise UserError(
+                    f"{name} is sparse, quantised or without values: save it as a dense tensor of "
+                    "floats"
+                )
         yield Candidate(key, state)
     for name, value in payload.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping | list | tuple):
             yield from held(value, f"{key}.{name}" if key else str(name))
 
 
@@ -121,13 +133,19 @@ def _distinct(
     fitting: list[tuple[Candidate, nn.Module]],
 ) -> list[tuple[Candidate, nn.Module]]:
     """Those that are no part of another, and of equal ones the first: a prefix more finds the same
-    tensors again.
+    tensors again, and an average that was just begun has the values of what it averages.
     """
     found: list[tuple[Candidate, nn.Module]] = []
     for one, network in sorted(fitting, key=lambda pair: -len(pair[0].identity)):
-        if not any(one.identity <= other.identity for other, _ in found):
+        if not any(
+            one.identity <= other.identity or _equal(one.state, other.state) for other, _ in found
+        ):
             found.append((one, network))
     return found
+
+
+def _equal(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def _listed(candidates: list[Candidate]) -> str:
@@ -148,7 +166,7 @@ def loader(network: nn.Module) -> Fit:
     """Loads a state into a network, where keys and shapes are those that it needs: as they are,
     or else but for what wrappers put into either side's keys.
     """
-    need = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    need = {name: _like(value) for name, value in network.state_dict().items()}
     plain = {unwrapped(name): name for name in need}
 
     def fit(state: State) -> nn.Module | None:
@@ -158,7 +176,7 @@ def loader(network: nn.Module) -> Fit:
             missing = [name for name in need if name not in given and not _counts(name)]
             if len(given) < len(state) or "" in given or missing:
                 continue
-            if all(tuple(value.shape) == need[name] for name, value in given.items()):
+            if all(_like(value) == need[name] for name, value in given.items()):
                 network.load_state_dict(given, strict=False)
                 return network
         return None
@@ -187,7 +205,14 @@ def misfit(network: nn.Module, payload: object) -> str:
             reason = f"{lacking[0]} is missing"
         elif extra:
             reason = f"{extra[0]} is not of it"
+        else:
+            reason = "its numbers are complex on one side and real on the other"
     return reason
+
+
+def _like(value: Tensor) -> tuple[tuple[int, ...], bool]:
+    """Shape, and whether complex: torch would drop the imaginary part in silence."""
+    return tuple(value.shape), value.is_complex()
 
 
 def _counts(name: str) -> bool:
