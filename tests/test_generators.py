@@ -372,7 +372,8 @@ def test_sizes_that_no_encoder_reads_and_figures_of_blocks_that_are_not_there() 
 
 
 def test_checkpoints_that_do_not_say_enough() -> None:
-    torch.save({"g": dcgan_state(), "g_ema": dcgan_state()}, "two.pt")
+    averaged = {name: 0.5 * value for name, value in dcgan_state().items()}
+    torch.save({"g": dcgan_state(), "g_ema": averaged}, "two.pt")
     torch.save(strangers.MLP().state_dict(), "mlp.pt")
     for flags, message in (
         (["--gan", "two.pt"], "choose one with --key 'g' or 'g_ema'"),

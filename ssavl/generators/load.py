@@ -85,8 +85,11 @@ def _kind(path: Path) -> str:
         return "weights"
     if not zipfile.is_zipfile(path):
         return "weights"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return "weights"  # whose reader says what is wrong with it
     if any("/code/" in name for name in names):
         return "torchscript"
     if any(name.endswith("archive_format") or "/models/" in name for name in names):
