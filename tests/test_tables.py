@@ -66,3 +66,20 @@ def test_a_failure_keeps_the_old_table(ending: str) -> None:
         fail()
     assert path.read_bytes() == b"old"
     assert [p.name for p in Path().iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".csv", ".parquet"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_table_holds_what_is_not_finite(ending: str, value: float) -> None:
+    out = Path(f"t{ending}")
+    good = {"name": np.array(["a", "b"]), "x": np.zeros((2, 3))}
+    bad = {"name": np.array(["c", "d"]), "x": np.array([[0, 1, 2], [0, value, 2]])}
+
+    def write() -> None:
+        with open_table(out) as table:
+            table.write(good)
+            table.write(bad)
+
+    with pytest.raises(UserError, match="x of d is not finite"):
+        write()
+    assert not list(Path().iterdir())

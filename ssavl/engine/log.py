@@ -69,7 +69,8 @@ class Log:
 def _cell(value: float) -> str:
     if isinstance(value, int):
         return str(value)
-    return "" if math.isnan(value) else f"{value:.6g}"  # empty: not measured in this interval
+    # empty: not measured in this interval, or no number
+    return f"{value:.6g}" if math.isfinite(value) else ""
 
 
 def read_log(path: Path) -> dict[str, list[float]]:

@@ -47,14 +47,37 @@ def open_table(path: Path) -> Iterator[Table]:
     and leaves no trace when it does not.
 
     Raises:
-        UserError: an ending that names no format, or a missing library.
+        UserError: an ending that names no format, or a missing library; in the block, a number that
+            is not finite.
     """
     if path.suffix not in FORMATS:
         raise UserError(f"{path}: the ending chooses the format: {', '.join(FORMATS)}")
     with atomic(path) as file, ExitStack() as stack:
-        table = FORMATS[path.suffix](file, path.parent, stack)
+        table = _Finite(FORMATS[path.suffix](file, path.parent, stack), path)
         yield table
         table.close()
+
+
+class _Finite:
+    """A table that takes finite numbers alone: no reader of it would expect another."""
+
+    def __init__(self, table: Table, path: Path) -> None:
+        self.table, self.path = table, path
+
+    def write(self, columns: Columns) -> None:
+        for name, column in columns.items():
+            if column.dtype.kind != "f" or np.isfinite(column).all():
+                continue
+            row = int(np.flatnonzero(~np.isfinite(column.reshape(len(column), -1)).all(1))[0])
+            whose = columns["name"][row] if "name" in columns else f"row {row}"
+            raise UserError(
+                f"{self.path}: {name} of {whose!s:.80} is not finite, so nothing was written: the "
+                "encoders or their generator have no answer to it"
+            )
+        self.table.write(columns)
+
+    def close(self) -> None:
+        self.table.close()
 
 
 class _Npz:
