@@ -63,7 +63,8 @@ def inspect(params: Params, gan: Source, out: Path | None, write: bool, options:
         )
     stored = statistics(generator, params.seed)
     if stored is not None:
-        facts["BatchNorm statistics"] = str(stored)
+        advice = ": look at --gan-arg, --prior and --key" if stored.wrong else ""
+        facts["BatchNorm statistics"] = f"{stored}{advice}"
     checks = run_checks(generator, params.seed)
     if out is not None:
         with torch.no_grad():
