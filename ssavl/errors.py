@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from reprlib import Repr
 
 
@@ -30,6 +31,13 @@ def shown(value: object, length: int = 60) -> str:
     except ValueError:  # a whole number of more digits than Python prints
         text = f"a {type(value).__name__} of very many digits"
     return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def few(words: Iterable[str], most: int = 5, between: str = ", ") -> str:
+    """The first of many words, and how many more there are."""
+    words = list(words)
+    more = len(words) - most
+    return between.join(words[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def out_of_memory(error: BaseException) -> bool:

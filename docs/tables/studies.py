@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cells import number, read, spread, table
+
+from ssavl.cli.results import ERROR, supported
 
 Root = Path
 MEASURES = {"accuracy": ("accuracy", 4), "squared error": ("mse", 2), "bound `ll`": ("ll", 2)}
@@ -79,12 +80,11 @@ def metrics(root: Root) -> list[str]:
     columns = {**read(folder / "metrics.json"), **read(folder / "baselines.json")}
     rows = []
     for name in dict.fromkeys(name for column in columns.values() for name in column):
-        if name.endswith("_error"):  # of the draws: it says how many digits a mean has
+        if name.endswith(ERROR):  # of the draws: it says how many digits a mean has
             continue
         cells = []
         for column in columns.values():
-            value, error = column.get(name), column.get(f"{name}_error")
-            places = 4 if not error else min(4, -math.floor(math.log10(error)))
+            value, places = column.get(name), supported(column.get(f"{name}{ERROR}"), 4)
             cells.append("-" if value is None else number(value, places))
         rows.append([f"`{name}`", *cells])
     return table(["", *(f"`{name}`" for name in columns)], rows)

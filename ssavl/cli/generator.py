@@ -113,11 +113,7 @@ def sample(
     params = shared.load()
     source = _source(gan, params.gan_ckpt, encoders)
     settings = {"seed": params.seed, "count": count, "batch_size": batch_size}
-    paths = {
-        "gan": "as the encoders name it" if source is None else source.spec,
-        "out": out,
-        "latents": latents,
-    }
+    paths = {"gan": _said(source), "out": out, "latents": latents}
     if shared.stops_here("sample", settings, paths):
         return
     from ssavl.models.bundle import generator_of
@@ -153,11 +149,7 @@ def decode(
     """Images of LATENTS: a table of `encode`, `invert` or `sample`, or a .npy array (N, D)."""
     params = shared.load()
     source = _source(gan, params.gan_ckpt, encoders)
-    paths = {
-        "gan": "as the encoders name it" if source is None else source.spec,
-        "latents": latents,
-        "out": out,
-    }
+    paths = {"gan": _said(source), "latents": latents, "out": out}
     if shared.stops_here("decode", {"batch_size": batch_size}, paths):
         return
     from ssavl.models.bundle import generator_of
@@ -172,3 +164,8 @@ def decode(
 def _source(gan: GanFlags, gan_ckpt: str, encoders: Path | None) -> Source | None:
     """The generator that is named; ``None`` where the encoders name it."""
     return gan.named() if encoders is not None else gan.source(gan_ckpt)
+
+
+def _said(source: Source | None) -> str:
+    """How ``--dry-run`` names it."""
+    return "as the encoders name it" if source is None else source.spec

@@ -16,7 +16,6 @@ from ssavl.images.file import (
     Picture,
     decode,
     image_files,
-    passed_over,
     shown,
 )
 from ssavl.images.notes import Notes
@@ -46,7 +45,7 @@ def folder(root: Path, params: PrepareDataParams, seed: int) -> Source:
         raise UserError(
             f"data folder {root} does not exist: set prepare-data.root to a folder of images"
         )
-    files = image_files(root)
+    files, others = image_files(root)
     if not files:
         raise UserError(
             f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)"
@@ -57,7 +56,7 @@ def folder(root: Path, params: PrepareDataParams, seed: int) -> Source:
     if params.limit is not None:
         parts = _limited(parts, params.limit)
     notes = Notes(shape)
-    notes.skipped += passed_over(root)
+    notes.skipped += others
     read = _Reader(root, shape, params.background, notes)
     parts = [read.readable(part) for part in parts]
     found = [path for part in parts for path in part]

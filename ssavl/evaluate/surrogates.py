@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssavl.latents.posterior import Posterior, Scored
-from ssavl.metrics.likelihood.surrogates import bound_draws, divergences
+from ssavl.metrics.likelihood.surrogates import bound_draws, divergences, mean_of
 from ssavl.objectives.elbo import Density
 
 
@@ -28,9 +28,7 @@ class SurrogateMeans:
         for name, kl in divergences(posterior).items():
             self.terms.setdefault(name, []).append(kl.double().cpu())
         for name, values in bound_draws(x, posterior, density, samples, rng):
-            # summed as always, so that results stay what they were bit by bit
-            mean = sum(values, torch.zeros_like(values[0])) / samples
-            self.terms.setdefault(name, []).append(mean.double().cpu())
+            self.terms.setdefault(name, []).append(mean_of(values).double().cpu())
             if samples > 1:
                 variance = torch.stack(values).double().var(0) / samples
                 self.variances.setdefault(name, []).append(variance.cpu())

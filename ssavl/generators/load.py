@@ -155,9 +155,7 @@ def _from_weights(path: Path, payload: Any, described: Description) -> nn.Module
         network = states.choose(payload, path, described.key, build, what)
         dcgan.require_latents(network, described, path)
         return network
-    except UserError as error:
-        if "no weights of" not in str(error):
-            raise
+    except states.NoneFits as error:
         lacking = any(dcgan.lacks_statistics(one.state) for one in states.held(payload))
         hint = ". Its BatchNorm has no running statistics (track_running_stats=False)"
         raise UserError(
@@ -192,9 +190,7 @@ def _from_factory(source: GeneratorSource, key: str | None) -> nn.Module:
         payload, what = _read_weights(source.weights), f"what {source.spec} makes"
         try:
             return states.choose(payload, source.weights, key, states.loader(network), what)
-        except UserError as error:
-            if "no weights of" not in str(error):
-                raise
+        except states.NoneFits:
             raise UserError(
                 f"{source.weights} does not fit {what}: {states.misfit(network, payload)}"
             ) from None

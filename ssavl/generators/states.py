@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, few
 
 State = dict[str, Tensor]
 Fit = Callable[[State], nn.Module | None]  # the network with these weights, where they fit it
@@ -28,6 +28,10 @@ MOMENTS |= {"acc_delta", "grad_avg", "exp_inf", "sum", "prev", "master_param"}
 COUNTERS = "num_batches_tracked"  # of BatchNorm; older checkpoints lack them
 WHOLE = "."  # as a key: the file itself
 LISTED = 6  # candidates that a message names
+
+
+class NoneFits(UserError):
+    """No weights in a checkpoint are those of the network that is looked for."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def choose(payload: object, path: object, key: str | None, fit: Fit, what: str) 
         what: the network, for messages.
 
     Raises:
-        UserError: no weights under the key, none that fit, or several.
+        NoneFits: no weights that fit.
+        UserError: none under the key, or several that fit.
     """
     whole = list(held(payload))
     parts = [part for candidate in whole for part in below(candidate)]
@@ -122,7 +127,7 @@ def choose(payload: object, path: object, key: str | None, fit: Fit, what: str) 
         if fitting:
             keys = " or ".join(repr(one.key or WHOLE) for one, _ in fitting[:LISTED])
             raise UserError(f"{path} holds several of {what}: choose one with --key {keys}")
-    raise UserError(f"{path} holds no weights of {what}: there are {_listed(whole)}")
+    raise NoneFits(f"{path} holds no weights of {what}: there are {_listed(whole)}")
 
 
 def _named(own: str, key: str) -> bool:
@@ -151,15 +156,14 @@ def _equal(one: State, other: State) -> bool:
 def _listed(candidates: list[Candidate]) -> str:
     """What there is, in a few words: each with its number of tensors."""
     words = []
-    for one in candidates[:LISTED]:
+    for one in candidates:
         tops = {name.split(".")[0] for name in one.state}
         inside = f" ({', '.join(sorted(tops)[:4])}...)" if len(tops) <= 4 else ""
         words.append(
             f"{repr(one.key) if one.key else 'the file itself'} with "
             f"{len(one.state)} tensors{inside}"
         )
-    more = len(candidates) - LISTED
-    return ("; ".join(words) + (f" and {more} more" if more > 0 else "")) or "none"
+    return few(words, LISTED, "; ") or "none"
 
 
 def loader(network: nn.Module) -> Fit:

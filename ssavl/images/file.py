@@ -46,31 +46,23 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def image_files(root: Path) -> list[Path]:
-    """Every file below ``root`` with an image's extension, at any depth, in order of name.
-    What is hidden, or in a hidden folder, is left alone.
+def image_files(root: Path) -> tuple[list[Path], Counter[str]]:
+    """Every file below ``root`` with an image's extension, at any depth, in order of name; and how
+    many others there are, by the extension that they have.
+
+    What is hidden, in a hidden folder, or added to archives by macOS is left alone.
     """
-    return sorted(path for path in _visible(root) if path.suffix.lower() in EXTENSIONS)
-
-
-def passed_over(root: Path) -> Counter[str]:
-    """How many files below ``root`` have no image's extension, by the extension they have;
-    what is hidden is not counted.
-    """
-    others = (path.suffix.lower() for path in _visible(root))
-    return Counter(suffix or "no ending" for suffix in others if suffix not in EXTENSIONS)
-
-
-def _visible(root: Path) -> list[Path]:
-    """Files of which no part below ``root`` is hidden, nor what macOS adds to archives."""
-    return [
-        path
-        for path in root.rglob("*")
-        if path.is_file()
-        and not any(
-            part.startswith(".") or part == "__MACOSX" for part in path.relative_to(root).parts
-        )
-    ]
+    images: list[Path] = []
+    others: Counter[str] = Counter()
+    for path in root.rglob("*"):
+        below = path.relative_to(root).parts
+        if any(part.startswith(".") or part == "__MACOSX" for part in below) or not path.is_file():
+            continue
+        if path.suffix.lower() in EXTENSIONS:
+            images.append(path)
+        else:
+            others[path.suffix.lower() or "no ending"] += 1
+    return sorted(images), others
 
 
 def decode(path: Path, size: int, channels: int, background: str = BACKGROUND) -> Picture:

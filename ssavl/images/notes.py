@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
+from ssavl.errors import few
 from ssavl.images.file import Picture
-
-NAMED = 5  # of many files or kinds
 
 
 class Notes:
@@ -56,10 +54,3 @@ class Notes:
 def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     """Words with their counts, the most frequent first, then by name."""
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-
-
-def few(words: Iterable[str]) -> str:
-    """The first of many words, and how many more there are."""
-    words = list(words)
-    more = len(words) - NAMED
-    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")

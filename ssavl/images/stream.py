@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssavl.errors import UserError, first_line
-from ssavl.images.file import UNREADABLE, decode, image_files, passed_over, shown
+from ssavl.images.file import UNREADABLE, decode, image_files, shown
 from ssavl.images.notes import Notes
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.resize import cut
@@ -63,11 +63,11 @@ class ImageStream:
             if path.is_dir() and (path / "images.npy").is_file():
                 path = path / "images.npy"
             if path.is_dir():
-                found = image_files(path)
+                found, others = image_files(path)
                 if not found:
                     raise UserError(f"{path} holds no image")
                 self._files += found
-                self.notes.skipped += passed_over(path)
+                self.notes.skipped += others
             elif not path.is_file():
                 raise UserError(f"{path} does not exist")
             elif path.suffix == ARRAY:

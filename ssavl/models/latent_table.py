@@ -16,10 +16,11 @@ from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.models.given import as_latents
 from ssavl.storage.arrays import NUMBERS, TEXT, WHOLE, is_archive, read_array, read_arrays
+from ssavl.storage.tables import FORMATS
 
 GENERATOR = "generator"  # column: hash of the weights that the latents are of
 FLAT = "latents"  # array of an .npz: every block in a row
-TABLES = (".npz", ".csv", ".parquet")
+TABLES = tuple(FORMATS)
 
 Columns = Mapping[str, NDArray[Any]]
 

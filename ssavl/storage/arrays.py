@@ -12,7 +12,8 @@ import shutil
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,7 +50,7 @@ def read_array(path: Path, remedy: str = "save it anew") -> NDArray[Any]:
     Raises:
         UserError: no such file, or not such a one; objects, or fewer numbers than it says.
     """
-    try:
+    with _reading(path, "an array", remedy):
         size = path.stat().st_size
         with path.open("rb") as file:
             shape, fortran, dtype = _header(file, size)
@@ -57,12 +58,6 @@ def read_array(path: Path, remedy: str = "save it anew") -> NDArray[Any]:
         if not math.prod(shape):  # which cannot be mapped
             return np.zeros(shape, dtype)
         return np.memmap(path, dtype, "r", place, shape, "F" if fortran else "C")
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except _UNREADABLE as error:
-        raise UserError(
-            f"{path} cannot be read as an array ({first_line(error)}): {remedy}"
-        ) from None
 
 
 def read_arrays(
@@ -78,18 +73,11 @@ def read_arrays(
         UserError: no such file, or not such a one; an array of another kind; archives that unpack
             to more than :func:`unpacks` says.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            inside = set(archive.namelist())
-            members = {name: f"{name}.npy" for name in wanted if f"{name}.npy" in inside}
-            _require_small(archive, path, list(members.values()))
-            found = {name: _member(archive, member) for name, member in members.items()}
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
-    except _UNREADABLE as error:
-        raise UserError(
-            f"{path} cannot be read as an .npz archive ({first_line(error)}): {remedy}"
-        ) from None
+    with _reading(path, "an .npz archive", remedy), zipfile.ZipFile(path) as archive:
+        inside = set(archive.namelist())
+        members = {name: f"{name}.npy" for name in wanted if f"{name}.npy" in inside}
+        _require_small(archive, path, list(members.values()))
+        found = {name: _member(archive, member) for name, member in members.items()}
     for name, array in found.items():
         if array.dtype.kind not in wanted[name]:
             raise UserError(
@@ -111,7 +99,7 @@ def unpack(
     Raises:
         UserError: no such archive, or no such array.
     """
-    try:
+    with _reading(path, "an .npz archive", remedy):
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(f"{name}.npy")
             with archive.open(info) as member:
@@ -121,11 +109,18 @@ def unpack(
                 shutil.copyfileobj(member, into, 1 << 20)
         into.flush()
         return np.memmap(into, dtype=np.uint8, mode="r", shape=shape)
+
+
+@contextmanager
+def _reading(path: Path, what: str, remedy: str) -> Iterator[None]:
+    """A block in which whatever is wrong with a file becomes one line."""
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except _UNREADABLE as error:
         raise UserError(
-            f"{path} cannot be read as an .npz archive ({first_line(error)}): {remedy}"
+            f"{path} cannot be read as {what} ({first_line(error)}): {remedy}"
         ) from None
 
 

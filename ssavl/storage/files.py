@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ssavl.errors import UserError
+from ssavl.errors import UserError, few
 from ssavl.storage.partial import create, made, sweep
 from ssavl.storage.shield import shielded
 
@@ -65,9 +65,8 @@ def write_json(path: Path, value: Any) -> None:
     found: dict[str, str] = {}
     write_bytes(path, (json_text(value, found) + "\n").encode())
     if found:
-        places = ", ".join(f"{place} is {what}" for place, what in list(found.items())[:5])
-        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        print(f"{path}: null stands for what is no number: {places}{more}", file=sys.stderr)
+        places = few(f"{place} is {what}" for place, what in found.items())
+        print(f"{path}: null stands for what is no number: {places}", file=sys.stderr)
 
 
 def json_text(value: Any, found: dict[str, str] | None = None) -> str:

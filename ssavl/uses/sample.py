@@ -69,7 +69,8 @@ def _write(
     kept: Path | None,
     compute: Compute,
 ) -> dict[str, Any]:
-    count, weights = 0, weights_hash(generator)
+    count = 0
+    weights = weights_hash(generator) if kept is not None else ""  # for the table alone
     with open_images(out) as write, open_table(kept) if kept else nullcontext() as table:
         for latents in batches:
             with compute.autocast():

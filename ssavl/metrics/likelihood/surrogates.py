@@ -44,8 +44,7 @@ def surrogates(
     if not isinstance(posterior, Scored):
         return {}
     found = bound_draws(x, posterior, density, samples, rng)
-    means = {name: sum(values, torch.zeros_like(values[0])) / samples for name, values in found}
-    return divergences(posterior) | means
+    return divergences(posterior) | {name: mean_of(values) for name, values in found}
 
 
 @torch.no_grad()
@@ -67,6 +66,11 @@ def bound_draws(
             values.append(elbo(x, density, part, part.sample(), given).value())
         result.append((name, values))
     return result
+
+
+def mean_of(values: list[Tensor]) -> Tensor:
+    """The mean of draws, ``(B,)`` each, added one by one: no bit of it depends on a kernel."""
+    return sum(values, torch.zeros_like(values[0])) / len(values)
 
 
 def divergences(posterior: Scored) -> dict[str, Tensor]:
