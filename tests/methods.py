@@ -70,7 +70,7 @@ def play(method: Method, act: int = -1) -> Playing:
 
 def step(playing: Playing, phase: Phase, number: int = 0) -> dict[str, Tensor]:
     """One step of one phase; the means of its terms."""
-    return update(phase, number, playing.modules, playing.optimisers, CPU)
+    return update(phase, number, playing.parameters, playing.optimisers, CPU)
 
 
 def parameters(modules: Mapping[str, nn.Module]) -> State:

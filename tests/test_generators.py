@@ -15,8 +15,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ssavl.engine.device import choose
 from ssavl.generators import GeneratorSource, load_generator
-from ssavl.generators.foreign import ForeignGenerator
+from ssavl.generators.description import Description
+from ssavl.generators.foreign import ForeignGenerator, adapt
 from ssavl.generators.inspection import inspect
 from ssavl.models.files import load_encoders
 from ssavl.storage.weights import weights_hash
@@ -490,3 +492,30 @@ def test_weights_that_look_like_a_dcgan_are_none_where_their_latents_are_a_map()
         result = invoke("inspect", "--gan", "map.pth", *flags)
         assert result.exit_code == 1
         assert "it is another network" in result.stderr
+
+
+class Viewing(nn.Module):
+    """A network that views what a convolution gave: only one memory format lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.ConvTranspose2d(5, 6, 4)
+        self.last = nn.Linear(6 * 16, 3 * 16)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        x = self.first(z)
+        return self.last(x.view(len(x), -1)).view(-1, 3, 4, 4).sigmoid()
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_only_a_network_of_plain_layers_is_placed_channels_last(plain: bool) -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.ConvTranspose2d(5, 6, 4), nn.Conv2d(6, 3, 1), nn.Sigmoid())
+    network = layers if plain else Viewing()
+    generator = adapt(network, Description(latent_shape=(5, 1, 1)), "it", "module")
+    latents = torch.randn(3, 5)
+    before = generator(latents)
+    placed = choose("cpu", "float32").place(generator)
+    weight = next(own for own in placed.parameters() if own.ndim == 4)
+    assert weight.is_contiguous(memory_format=torch.channels_last) == plain
+    assert torch.allclose(placed(latents), before, atol=1e-6)

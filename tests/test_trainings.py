@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,18 +168,18 @@ def test_what_the_message_advises_goes_on_from_a_good_state(
     def poisoned(
         phase: Phase,
         number: int,
-        modules: Mapping[str, nn.Module],
+        parameters: Mapping[str, Sequence[nn.Parameter]],
         optimisers: Mapping[str, torch.optim.Optimizer],
         compute: Compute,
     ) -> dict[str, torch.Tensor]:
         own = optimisers[next(iter(phase.optimisers))]
         rates.append(own.param_groups[0]["lr"])
-        first = next(iter(modules[phase.modules[0]].parameters()))
+        first = parameters[phase.modules[0]][0]
         first.requires_grad_(True)
         spoil = number >= 3 and rates[-1] > 0.5 * rates[0]
         hook = first.register_hook(lambda gradient: gradient * torch.nan if spoil else gradient)
         try:
-            return update(phase, number, modules, optimisers, compute)
+            return update(phase, number, parameters, optimisers, compute)
         finally:
             hook.remove()
 

@@ -33,10 +33,11 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def place(self, module: Module) -> Module:
-        """The module on the device; on a GPU with channels last,
-        which its convolutions are fastest in.
+        """The module on the device, channels last, which its convolutions are fastest in.
+
+        A module can say otherwise by an attribute ``memory_format``.
         """
-        layout = torch.channels_last if self.device.type == "cuda" else torch.preserve_format
+        layout = getattr(module, "memory_format", torch.channels_last)
         return module.to(self.device, memory_format=layout)  # type: ignore[call-overload]
 
     def generator(self, seed: int) -> torch.Generator:

@@ -43,6 +43,9 @@ class Playing:
             )
             for name in sorted(needed)
         }
+        # walked once: a walk through all modules in each iteration takes as long as a small network
+        self.parameters = {name: tuple(own.parameters()) for name, own in modules.items()}
+        self._parts = {name: tuple(own.modules()) for name, own in modules.items()}
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
@@ -91,7 +94,7 @@ class Playing:
         self.begin()
         for phase in self.act.phases:
             for number in phase.updates(self.step):
-                means = update(phase, number, self.modules, self.optimisers, self.compute)
+                means = update(phase, number, self.parameters, self.optimisers, self.compute)
                 self._note(phase.name, means)
         self.step += 1
         return self.act.trained(self.step - 1)
@@ -132,8 +135,9 @@ class Playing:
 
     def _set_modes(self) -> None:
         """Put modules in training mode: one that a loss left is in no state, so it must go."""
-        for module in self.modules.values():
-            module.train()
+        for name, parts in self._parts.items():
+            if not all(part.training for part in parts):
+                self.modules[name].train()
 
     def _set_rates(self) -> None:
         rate = learning_rate(self.act.optimisation, self.step)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from ssavl.engine.phase import Phase
 def update(
     phase: Phase,
     number: int,
-    modules: Mapping[str, nn.Module],
+    parameters: Mapping[str, Sequence[nn.Parameter]],
     optimisers: Mapping[str, torch.optim.Optimizer],
     compute: Compute,
 ) -> dict[str, Tensor]:
@@ -23,15 +24,16 @@ def update(
 
     Args:
         number: of this update of the phase.
-        modules, optimisers: all there are, by name.
+        parameters: of all modules there are, by name.
+        optimisers: all there are, by name.
 
     Raises:
         NotFiniteError: the loss or a gradient is not finite; no parameter was touched.
     """
-    for module in modules.values():
-        module.requires_grad_(False)
-    for name in phase.modules:
-        modules[name].requires_grad_(True)
+    moved = {p for name in phase.modules for p in parameters[name]}
+    for parameter in chain.from_iterable(parameters.values()):
+        if parameter.requires_grad != (parameter in moved):
+            parameter.requires_grad_(parameter in moved)
     with compute.autocast():
         terms = phase.loss(number)
     means = {name: term.mean() for name, term in terms.items()}

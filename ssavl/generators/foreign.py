@@ -16,6 +16,18 @@ from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.generator import GeneratorNetwork
 
+# what computes the same in any memory format, if there is nothing else around it
+PLAIN = (
+    nn.Sequential,
+    nn.ConvTranspose2d,
+    nn.Conv2d,
+    nn.BatchNorm2d,
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.Upsample,
+)
 PROBES = 4  # latents drawn to see what a network takes and gives
 
 
@@ -51,6 +63,9 @@ class ForeignGenerator(GeneratorNetwork):
         self.image_shape = image_shape
         self.separate = separate
         self.runner = runner
+        # Code of one's own may view what a convolution gave, which channels last does not let it.
+        plain = all(type(part) in PLAIN for part in network.modules())
+        self.memory_format = torch.channels_last if plain else torch.preserve_format
 
     def forward(self, latents: Tensor) -> Tensor:
         low, high = self.output_range

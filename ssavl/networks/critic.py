@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ssavl.networks.trunk import Trunk
@@ -17,3 +18,9 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.score(self.trunk(x)).squeeze(-1).float()
+
+    def gradient(self, x: Tensor) -> Tensor:
+        """Of each score in its image, ``(B, C, H, W)``, differentiable in the weights."""
+        with torch.no_grad():
+            results = self.trunk.results(x)
+        return self.trunk.pulled_back(results, self.score.weight.expand(len(x), -1)).float()

@@ -55,7 +55,10 @@ class Encoder(nn.Module):
         """Posterior parameters ``(B, space.parameter_size)`` of images ``(B, C, H, W)`` in
         [0, 1].
         """
-        features = self.trunk(x)
+        return self.read(self.trunk(x))
+
+    def read(self, features: Tensor) -> Tensor:
+        """The same, of the trunk's features ``(B, features)``."""
         return torch.cat([head(features) for head in self.heads.values()], dim=-1).float()
 
     def posterior(self, x: Tensor) -> Factorised:

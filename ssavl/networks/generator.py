@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.config import ConvGeneratorConfig, told
+from ssavl.networks.dense import Linear
+from ssavl.networks.flat import Maps
 from ssavl.networks.layout import ImageShape, layout
+from ssavl.networks.strided import Doubling
 
 
 class GeneratorNetwork(nn.Module):
@@ -85,22 +88,22 @@ class ConvGenerator(GeneratorNetwork):
         self.linear = nn.Sequential(
             nn.Linear(space.dim, hidden, bias=False),
             nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, shape.features, bias=False),
+            nn.ReLU(inplace=True),
+            Linear(hidden, shape.features, bias=False),
             nn.BatchNorm1d(shape.features),
-            nn.ReLU(),
-            nn.Unflatten(1, (shape.channels[-1], shape.base, shape.base)),
+            nn.ReLU(inplace=True),
+            Maps((shape.channels[-1], shape.base, shape.base)),
         )
         layers: list[nn.Module] = []
         previous = shape.channels[-1]
         for channels in reversed(shape.channels[:-1]):
             layers += [
-                nn.ConvTranspose2d(previous, channels, 4, stride=2, padding=1, bias=False),
+                Doubling(previous, channels, bias=False),
                 nn.BatchNorm2d(channels),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             ]
             previous = channels
-        layers += [nn.ConvTranspose2d(previous, image_shape[0], 4, stride=2, padding=1)]
+        layers += [Doubling(previous, image_shape[0])]
         self.convolutions = nn.Sequential(*layers)
 
     @classmethod

@@ -4,9 +4,17 @@ and sometimes in weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 
+from ssavl.networks.dense import Linear
+from ssavl.networks.flat import Flat, unflat
 from ssavl.networks.layout import ImageShape, layout
+from ssavl.networks.strided import Halving
+
+SLOPE = 0.2  # of the leaky ReLUs
 
 
 class Trunk(nn.Module):
@@ -23,15 +31,58 @@ class Trunk(nn.Module):
         layers: list[nn.Module] = []
         previous = image_shape[0]
         for channels in shape.channels:
-            layers += [nn.Conv2d(previous, channels, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+            layers += [Halving(previous, channels), nn.LeakyReLU(SLOPE, inplace=True)]
             previous = channels
         self.convolutions = nn.Sequential(*layers)
         self.linear = nn.Sequential(
-            nn.Flatten(), nn.Linear(shape.features, features), nn.LeakyReLU(0.2)
+            Flat(), Linear(shape.features, features), nn.LeakyReLU(SLOPE, inplace=True)
         )
         self.image_shape = image_shape
         self.width = width
         self.features = features
 
+    @property
+    def dense(self) -> Linear:
+        """The layer behind the convolutions."""
+        layer = self.linear[1]
+        assert isinstance(layer, Linear)
+        return layer
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.convolutions(2 * x - 1))
+        return self.results(x)[-1]
+
+    def results(self, x: Tensor) -> list[Tensor]:
+        """What each layer gives, behind its leaky ReLU; the last are the features."""
+        found, h = [], 2 * x - 1
+        for layer in (*self.convolutions, *self.linear):
+            h = layer(h)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(h)
+        return found
+
+    def pulled_back(self, results: Sequence[Tensor], cotangents: Tensor) -> Tensor:
+        """The gradient in the images of ``<features, cotangents>``, ``(B, C, H, W)``,
+        differentiable in the weights and the cotangents ``(B, features)``.
+
+        It is exact almost everywhere, where autograd's is: the network is linear but for the signs
+        of its results, and these have no derivative. So one way back is all that the gradient of a
+        gradient needs; autograd goes forth and back through zeros as well.
+
+        Args:
+            results: of the images; their signs alone are read.
+        """
+        left = [result.detach() for result in results]
+        signal = self.dense.pulled_back(_through(cotangents, left.pop()))
+        signal = unflat(signal, left[-1])
+        for layer in reversed(self.convolutions):
+            if isinstance(layer, nn.LeakyReLU):
+                signal = _through(signal, left.pop())
+            else:
+                assert isinstance(layer, Halving)
+                signal = layer.pulled_back(signal)
+        return 2 * signal
+
+
+def _through(signal: Tensor, result: Tensor) -> Tensor:
+    """A signal on its way back through a leaky ReLU, by the sign of its result."""
+    return torch.ops.aten.leaky_relu_backward(signal.to(result.dtype), result, SLOPE, True)

@@ -59,9 +59,7 @@ class Invariances:
         """
         n = len(x)
         if self.rotation or self.scale or self.shear or self.shift or self.warp:
-            grid = F.affine_grid(
-                self._affine(n, rng).to(x.dtype), list(x.shape), align_corners=False
-            )
+            grid = _affine_grid(self._affine(n, rng).to(x.dtype), *x.shape[-2:])
             if self.warp:
                 field = self.warp * torch.randn(
                     n, 2, *_WARP_GRID, generator=rng, device=rng.device, dtype=x.dtype
@@ -95,6 +93,23 @@ class Invariances:
             2 * self.shift * draw[4],
         )
         return torch.stack(rows, dim=-1).view(n, 2, 3)
+
+
+def _affine_grid(maps: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel is taken from, ``(n, H, W, 2)``, by maps ``(n, 2, 3)``.
+
+    It is ``F.affine_grid`` without its product of matrices of three columns, which costs a CPU more
+    than to sample the images.
+    """
+    x, y = (_centres(size, maps).view(1, -1, 1) for size in (width, height))
+    of_x, of_y, shift = maps.unsqueeze(1).unbind(-1)
+    return (of_x * x).unsqueeze(1) + (of_y * y + shift).unsqueeze(2)
+
+
+def _centres(size: int, like: Tensor) -> Tensor:
+    """Of so many pixels on the side from -1 to 1."""
+    pixels = torch.arange(size, dtype=like.dtype, device=like.device)
+    return (2 * pixels + 1) / size - 1
 
 
 def _uniform(n: int, rng: torch.Generator) -> Tensor:

@@ -7,12 +7,23 @@ generator :math:`-D(x')`. Eq. 22 omits the penalty, Eq. 5 has it, and so do we. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-Score = Callable[[Tensor], Tensor]
+
+class Score(Protocol):
+    """Images ``(B, C, H, W)`` to scores ``(B,)``."""
+
+    def __call__(self, x: Tensor, /) -> Tensor: ...
+
+
+@runtime_checkable
+class Graded(Protocol):
+    """A score that knows its gradient in each image, differentiable in its weights."""
+
+    def gradient(self, x: Tensor) -> Tensor: ...
 
 
 def gradient_penalty(critic: Score, x: Tensor, x_gen: Tensor, rng: torch.Generator) -> Tensor:
@@ -24,16 +35,24 @@ def gradient_penalty(critic: Score, x: Tensor, x_gen: Tensor, rng: torch.Generat
         rng: draws one epsilon per sample, on the images' device.
     """
     epsilon = torch.rand(len(x), generator=rng, device=x.device).view(-1, *[1] * (x.ndim - 1))
-    between = torch.lerp(x_gen.detach(), x, epsilon).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square()
+    between = torch.lerp(x_gen.detach(), x, epsilon)
+    return (_gradient(critic, between).flatten(1).norm(dim=1) - 1).square()
 
 
 def critic_loss(critic: Score, x: Tensor, x_gen: Tensor) -> Tensor:
     """Eq. 22 per sample, shape ``(B,)``: its mean is minus the estimated Wasserstein distance."""
-    return critic(x_gen.detach()) - critic(x)
+    of_gen, of_real = critic(torch.cat([x_gen.detach(), x])).chunk(2)
+    return of_gen - of_real
 
 
 def generator_loss(critic: Score, x_gen: Tensor) -> Tensor:
     """Eq. 23 per sample, shape ``(B,)``."""
     return -critic(x_gen)
+
+
+def _gradient(critic: Score, x: Tensor) -> Tensor:
+    if isinstance(critic, Graded):
+        return critic.gradient(x)
+    x = x.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return gradient

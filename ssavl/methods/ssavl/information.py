@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssavl.engine.phase import frozen
 from ssavl.engine.schedule import ramp
 from ssavl.latents.priors import Block
 from ssavl.methods.shared import Terms, part
@@ -36,6 +35,8 @@ def information(
 ) -> tuple[Tensor, Terms]:
     """Minus the weighted L_MI ``(B,)``, and each block's share of it in nats.
 
+    Less what q agrees with itself, or with clusters, on real images.
+
     Args:
         drawn: latents ``(B, D)``.
         x_gen: the generator's images of them; gradients flow through.
@@ -43,44 +44,43 @@ def information(
     params, encoder = players.params, players.code_encoder
     assert encoder is not None
     weights = {"category": params.mi_category_weight, "code": params.mi_code_weight}
-    shares = players.shares(update)
+    shares, n = players.shares(update), len(x_gen)
     views = _views(players, _felt(players, update, x_gen))
-    posterior = encoder.posterior(torch.cat(views))
+    clustered = _clustered(players)
+    real = [] if clustered is None else [clustered[0]]
+    results = encoder.trunk.results(torch.cat([*views, *real]))  # all that q reads, in one call
+    parameters = encoder.read(results[-1]).split([len(views) * n, len(real) * n])
     known = part(drawn, players.space, encoder.space)
+    posterior = encoder.space.posterior(parameters[0])
     nll = code_nll(posterior, known.repeat(len(views), 1), shares)
-    alone = players.clustering is not None and params.real_clusters.alone
-    loss: Tensor = x_gen.new_zeros(len(x_gen))
+    loss: Tensor = x_gen.new_zeros(n)
     terms: Terms = {}
     for block in encoder.space.blocks:
         read = nll[block.name].chunk(len(views))
         own = read[0] if block.role == "category" else read[-1]
-        if block.role == "category" and alone:
-            own = _read_by_a_still_encoder(encoder, views[0], known, block)
+        if block.role == "category" and clustered is not None and params.real_clusters.alone:
+            own = _moving_images_alone(encoder, views[0], results, own)
         loss = loss + weights[block.name] * own
         entropy = block.entropy * (shares[block.name].mean() if block.name in shares else 1)
         terms[f"mi_{block.name}"] = entropy - own
-    return learn_from_real_images(players, update, loss, terms)
-
-
-def learn_from_real_images(
-    players: Players, update: int, loss: Tensor, terms: Terms
-) -> tuple[Tensor, Terms]:
-    """The loss less what q agrees with itself, or with clusters, on real images."""
-    consistency, category = players.params.real_consistency, players.block("category")
-    if category is None:
-        return loss, terms
-    if consistency.weight:
-        warmup = consistency.warmup
-        weight = consistency.weight * ramp(update, warmup.start, warmup.length)
-        if weight:
-            terms["consistency"] = consistency_terms(players, category)
-            loss = loss - weight * terms["consistency"]
-        else:  # not measured yet: an empty cell of the log
-            terms["consistency"] = torch.full_like(loss, torch.nan)
-    if players.clustering is not None:
-        terms["agreement"] = agreement_terms(players, category)
-        loss = loss - players.params.real_clusters.weight * terms["agreement"]
+    loss = _less_consistency(players, update, loss, terms)
+    if clustered is not None:
+        terms["agreement"] = _agreement(encoder, parameters[1], clustered[1])
+        loss = loss - params.real_clusters.weight * terms["agreement"]
     return loss, terms
+
+
+def _less_consistency(players: Players, update: int, loss: Tensor, terms: Terms) -> Tensor:
+    consistency, category = players.params.real_consistency, players.block("category")
+    if category is None or not consistency.weight:
+        return loss
+    warmup = consistency.warmup
+    weight = consistency.weight * ramp(update, warmup.start, warmup.length)
+    if not weight:  # not measured yet: an empty cell of the log
+        terms["consistency"] = torch.full_like(loss, torch.nan)
+        return loss
+    terms["consistency"] = consistency_terms(players, category)
+    return loss - weight * terms["consistency"]
 
 
 def consistency_terms(players: Players, category: Block) -> Tensor:
@@ -92,13 +92,19 @@ def consistency_terms(players: Players, category: Block) -> Tensor:
     return paired_information(*posterior.probabilities(category.name).chunk(2))
 
 
-def agreement_terms(players: Players, category: Block) -> Tensor:
-    """log q(cluster | transformed real image) in nats, ``(B,)``."""
-    assert players.code_encoder is not None
-    assert players.clustering is not None
+def _clustered(players: Players) -> tuple[Tensor, Tensor] | None:
+    """Transformed real images ``(B, C, H, W)`` and their clusters ``(B,)``, where there are any."""
+    if players.clustering is None or players.block("category") is None:
+        return None
     x, cluster = players.clustering.draw(players.latents.n)
-    posterior = players.code_encoder.posterior(_transformed(players, x)).blocks[category.name]
-    return posterior.log_prob(F.one_hot(cluster, category.dim))
+    return _transformed(players, x), cluster
+
+
+def _agreement(encoder: Encoder, parameters: Tensor, cluster: Tensor) -> Tensor:
+    """log q(cluster | transformed real image) in nats, ``(B,)``."""
+    (category,) = encoder.space.of_role("category")
+    posterior = encoder.space.posterior(parameters)
+    return posterior.category(category.name).log_prob(F.one_hot(cluster, category.dim))
 
 
 def _felt(players: Players, update: int, x_gen: Tensor) -> Tensor:
@@ -127,7 +133,19 @@ def _transformed(players: Players, x: Tensor) -> Tensor:
     return Invariances.of(players.params.code_invariances)(x, players.rng)
 
 
-def _read_by_a_still_encoder(encoder: Encoder, view: Tensor, known: Tensor, block: Block) -> Tensor:
-    """-log q of a block where L_MI moves the generator only (``real_clusters.alone``)."""
-    with frozen(encoder):
-        return code_nll(encoder.posterior(view), known)[block.name]
+def _moving_images_alone(
+    encoder: Encoder, view: Tensor, results: list[Tensor], nll: Tensor
+) -> Tensor:
+    """-log q ``(B,)`` whose gradient moves the images ``view`` and leaves the encoder still
+    (``real_clusters.alone``).
+
+    Args:
+        results: of the encoder's trunk, of these images first.
+    """
+    if not view.requires_grad:
+        return nll.detach()
+    (cotangents,) = torch.autograd.grad(nll.sum(), results[-1], retain_graph=True)
+    n = len(view)
+    with torch.no_grad():
+        gradient = encoder.trunk.pulled_back([own[:n] for own in results], cotangents[:n])
+    return nll.detach() + ((view - view.detach()) * gradient).flatten(1).sum(1)

@@ -1,0 +1,94 @@
+"""Convolutions that halve a side, and transposed ones that double it: 4 x 4, stride 2, padding 1.
+
+Between an image of few channels and a feature map, a CPU's libraries have no fast way back from the
+map to the image (measured: a fourteenth of the speed of the way forth). For one channel it is a
+product of matrices and a sum of what overlaps. For three it is four interleaved images, one for
+each parity of row and column: an output pixel meets only four of the sixteen weights, so all four
+images come from one 2 x 2 convolution without a stride.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
+
+from ssavl.networks.bilinear import Bilinear, back, forth, plain
+
+KERNEL, STRIDE, PADDING = 4, 2, 1
+LAST = torch.channels_last
+FEW = 4  # channels of images; from there on libraries are as fast
+
+
+class Strided(Bilinear):
+    """The convolution as three maps: images ``(B, C, 2 H, 2 W)``, feature maps ``(B, O, H, W)`` and
+    weights ``(O, C, 4, 4)``.
+    """
+
+    def forth(self, x: Tensor, w: Tensor) -> Tensor:
+        if x.shape[1] == 1:
+            # Weights of one channel have both formats at once, and the strides of one are slow.
+            w = w.flatten(1).view(len(w), 1, KERNEL, KERNEL)
+            return F.conv2d(x, w, None, STRIDE, PADDING).contiguous(memory_format=LAST)
+        return F.conv2d(x.contiguous(memory_format=LAST), w, None, STRIDE, PADDING)
+
+    def back(self, y: Tensor, w: Tensor) -> Tensor:
+        (maps, channels), (batch, _, height, width) = w.shape[:2], y.shape
+        if channels == 1:
+            pieces = w.view(maps, -1).t() @ y.flatten(2)
+            return F.fold(pieces, (2 * height, 2 * width), KERNEL, 1, PADDING, STRIDE)
+        # Row 2 i + p meets only rows i + p - 1 and i + p of the map, by weights 3 - p and 1 - p.
+        parities = w.unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
+        parities = parities.permute(1, 3, 5, 0, 2, 4).reshape(4 * channels, maps, 2, 2)
+        found = F.conv2d(y, parities, padding=1).view(batch, channels, 2, 2, height + 1, width + 1)
+        x = y.new_empty(batch, channels, height, 2, width, 2)
+        for p in range(2):
+            for q in range(2):
+                x[:, :, :, p, :, q] = found[:, :, 1 - p, 1 - q, p : p + height, q : q + width]
+        return x.view(batch, channels, 2 * height, 2 * width)
+
+    def outer(self, x: Tensor, y: Tensor) -> Tensor:
+        shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
+        return conv2d_weight(x, shape, y.contiguous(), STRIDE, PADDING)
+
+
+STRIDED = Strided()
+
+
+class Halving(nn.Conv2d):
+    """Images or feature maps ``(B, C, 2 H, 2 W)`` to ``(B, O, H, W)``."""
+
+    def __init__(self, channels: int, maps: int) -> None:
+        super().__init__(channels, maps, KERNEL, STRIDE, PADDING)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not _slow(x, self.in_channels) or not torch.is_grad_enabled():
+            return super().forward(x)
+        y = forth(STRIDED, x, self.weight)
+        assert self.bias is not None
+        return y.add_(self.bias.view(-1, 1, 1))
+
+    def pulled_back(self, y: Tensor) -> Tensor:
+        """The transpose of its linear part, from ``(B, O, H, W)`` to ``(B, C, 2 H, 2 W)``."""
+        if _slow(y, self.in_channels):
+            return back(STRIDED, y, self.weight)
+        return F.conv_transpose2d(y, self.weight, None, STRIDE, PADDING)
+
+
+class Doubling(nn.ConvTranspose2d):
+    """Feature maps ``(B, O, H, W)`` to feature maps or images ``(B, C, 2 H, 2 W)``."""
+
+    def __init__(self, maps: int, channels: int, bias: bool = True) -> None:
+        super().__init__(maps, channels, KERNEL, STRIDE, PADDING, bias=bias)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if output_size is not None or not _slow(x, self.out_channels):
+            return super().forward(x, output_size)
+        y = back(STRIDED, x, self.weight)
+        return y if self.bias is None else y + self.bias.view(-1, 1, 1)
+
+
+def _slow(x: Tensor, channels: int) -> bool:
+    """Whether a library is slow between an image of so many channels and a map."""
+    return channels < FEW and x.device.type == "cpu" and not plain()
