@@ -105,7 +105,7 @@ class Model:
         Raises:
             UserError: as :meth:`posterior`.
         """
-        return torch.cat([self.complete(self._infer(batch)) for batch in self._batches(images)])
+        return torch.cat([self._encoded(batch) for batch in self._batches(images)])
 
     @apart
     @torch.no_grad()
@@ -235,6 +235,12 @@ class Model:
         prior.
         """
         return self.inference.complete(posterior.mode, self.latent_space, self._rng)
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        """:meth:`complete` of the posterior, which need not be built for its mode."""
+        with self.compute.autocast():
+            mode = self.inference.mode(x, self.at_once)
+        return self.inference.complete(mode, self.latent_space, self._rng)
 
     @torch.no_grad()
     def _infer(self, x: Tensor) -> Posterior:

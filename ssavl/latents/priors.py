@@ -182,6 +182,15 @@ class Block:
         deviation = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
         return Independent(Normal(mean, deviation, validate_args=False), 1)
 
+    def mode(self, parameters: Tensor) -> Tensor:
+        """Where the distribution with these parameters ``(B, parameter_size)`` is highest in base
+        space, as latents ``(B, dim)``, without building it: a tenth of the time, and traceable.
+        """
+        if self.prior == "categorical":
+            highest = parameters.argmax(-1, keepdim=True)
+            return torch.zeros_like(parameters).scatter_(-1, highest, 1.0)
+        return self.from_base(parameters[:, : self.dim])
+
     def from_base(self, base: Tensor) -> Tensor:
         """Points ``(..., dim)`` of base space as latents;
         the identity for a normal or categorical block.

@@ -129,6 +129,11 @@ class LatentSpace:
         """The prior as a distribution: what a posterior with all-zero parameters is."""
         return self.posterior(torch.zeros(1, self.parameter_size, device=device))
 
+    def mode(self, parameters: Tensor) -> Tensor:
+        """The mode ``(B, dim)`` of the posterior with these parameters."""
+        parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)
+        return torch.cat([b.mode(p) for b, p in zip(self.blocks, parts, strict=True)], dim=-1)
+
     def posterior(self, parameters: Tensor) -> Factorised:
         """The factorised distribution whose parameters ``(B, parameter_size)`` an encoder gives."""
         parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)

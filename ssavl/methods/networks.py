@@ -14,9 +14,9 @@ from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
-from ssavl.networks.layout import ImageShape
+from ssavl.networks.layout import ImageShape, stem_of
 from ssavl.networks.trunk import Trunk
-from ssavl.params.shared import EncoderParams, LatentsParams, NetworksParams
+from ssavl.params.shared import EncoderParams, LatentsParams, NetworksParams, TrunkParams
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -48,13 +48,14 @@ def generator(
     return _affordable(make, f"a generator of width {own.width} and hidden {own.hidden}")
 
 
-def trunk(shape: EncoderParams, image_shape: ImageShape) -> Trunk:
+def trunk(shape: TrunkParams, image_shape: ImageShape) -> Trunk:
     """A trunk of that shape.
 
     Raises:
         ValueError: an image size that cannot be read, or more weights than memory holds.
     """
-    make = partial(Trunk, image_shape, shape.width, shape.features)
+    stem = (shape.stem or stem_of(image_shape)) if isinstance(shape, EncoderParams) else 1
+    make = partial(Trunk, image_shape, shape.width, shape.features, stem)
     return _affordable(make, f"a network of width {shape.width} and features {shape.features}")
 
 

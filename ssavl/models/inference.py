@@ -89,6 +89,12 @@ class InferenceModel(nn.Module):
             first = first | other
         return first
 
+    def mode(self, x: Tensor, at_once: int | None = None) -> Tensor:
+        """The mode ``(B, self.space.dim)`` of :meth:`posterior`, which it does not build."""
+        parts = x.split(len(x) if at_once is None else at_once) if len(x) else (x,)
+        found = [torch.cat([own.mode(part) for own in self], dim=-1) for part in parts]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
     def complete(self, draw: Tensor, space: LatentSpace, rng: torch.Generator) -> Tensor:
         """Points ``(B, self.space.dim)`` as latents ``(B, space.dim)``;
         what is not inferred comes from the prior.
@@ -100,4 +106,4 @@ class InferenceModel(nn.Module):
 
     def reconstruct(self, x: Tensor, generator: Generator, rng: torch.Generator) -> Tensor:
         """The generator's images at the posterior's mode, ``(B, C, H, W)`` in [0, 1]."""
-        return generator(self.complete(self.posterior(x).mode, generator.latent_space, rng))
+        return generator(self.complete(self.mode(x), generator.latent_space, rng))

@@ -28,17 +28,12 @@ class Classifier(nn.Module):
     def from_config(cls, config: Mapping[str, Any]) -> Classifier:
         """The untrained classifier that :attr:`config` describes."""
         own = told(ClassifierConfig, config, "the classifier's config")
-        return cls(Trunk(own.shape, own.width, own.features), own.classes)
+        return cls(Trunk.told(own), own.classes)
 
     @property
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the network, for checkpoint files."""
-        return {
-            "image_shape": list(self.trunk.image_shape),
-            "width": self.trunk.width,
-            "features": self.trunk.features,
-            "classes": self.head.out_features,
-        }
+        return {**self.trunk.config, "classes": self.head.out_features}
 
     @property
     def image_shape(self) -> ImageShape:

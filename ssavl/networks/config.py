@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 from ssavl.errors import UserError
 from ssavl.latents.priors import Block, Prior, Role
 from ssavl.latents.space import LatentSpace
-from ssavl.networks.layout import ImageShape, layout
+from ssavl.networks.layout import ImageShape, blocked, layout
 from ssavl.params.section import Section, one_line
 from ssavl.params.shared import MOST, Size, Width
 from ssavl.storage.plain import require_plain
@@ -57,11 +57,16 @@ class ImagesConfig(Told):
         channels, height, side = self.image_shape
         return channels, height, side
 
+    @property
+    def seen(self) -> ImageShape:
+        """What its convolutions see of them."""
+        return self.shape
+
     @model_validator(mode="after")
     def _possible(self) -> ImagesConfig:
         if self.shape[0] not in (1, 3):
             raise ValueError(f"images have 1 or 3 channels, not {self.shape[0]}")
-        layout(self.shape, self.width)
+        layout(self.seen, self.width)
         return self
 
 
@@ -82,6 +87,17 @@ class SpacedConfig(ImagesConfig):
         return self
 
 
+class TrunkConfig(ImagesConfig):
+    """Of a :class:`ssavl.networks.trunk.Trunk`, and of what stands on one."""
+
+    features: Size
+    stem: Annotated[int, Field(ge=1, le=16)] = 1
+
+    @property
+    def seen(self) -> ImageShape:
+        return blocked(self.shape, self.stem)
+
+
 class ConvGeneratorConfig(SpacedConfig):
     """Of a :class:`ssavl.networks.generator.ConvGenerator`."""
 
@@ -89,23 +105,19 @@ class ConvGeneratorConfig(SpacedConfig):
     block_gain: dict[str, float]
 
 
-class EncoderConfig(SpacedConfig):
+class EncoderConfig(SpacedConfig, TrunkConfig):
     """Of a :class:`ssavl.networks.encoder.Encoder`."""
 
-    features: Size
 
-
-class ClassifierConfig(ImagesConfig):
+class ClassifierConfig(TrunkConfig):
     """Of a :class:`ssavl.networks.classifier.Classifier`."""
 
-    features: Size
     classes: Size
 
 
-class EmbeddingConfig(ImagesConfig):
+class EmbeddingConfig(TrunkConfig):
     """Of a :class:`ssavl.networks.embedding.Embedding`."""
 
-    features: Size
     size: Size
     count: Annotated[int, Field(ge=1, le=MOST)]
     neighbours: Size

@@ -54,10 +54,10 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _worthwhile(x: Tensor, w: Tensor) -> bool:
-    if len(x) * w.numel() < SMALL or x.ndim != 2 or x.device.type != "cpu":
+    if plain() or x.ndim != 2 or x.device.type != "cpu" or len(x) * w.numel() < SMALL:
         return False
     exact = x.dtype == w.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return exact and not plain() and _available() and bool(torch.backends.mkldnn.enabled)
+    return exact and _available() and bool(torch.backends.mkldnn.enabled)
 
 
 @cache

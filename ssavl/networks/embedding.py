@@ -52,16 +52,13 @@ class Embedding(nn.Module):
     def from_config(cls, config: Mapping[str, Any]) -> Embedding:
         """The untrained embedding that :attr:`config` describes."""
         own = told(EmbeddingConfig, config, "the embedding's config")
-        trunk = Trunk(own.shape, own.width, own.features)
-        return cls(trunk, own.size, own.count, own.neighbours)
+        return cls(Trunk.told(own), own.size, own.count, own.neighbours)
 
     @property
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the network, for checkpoint files."""
         return {
-            "image_shape": list(self.trunk.image_shape),
-            "width": self.trunk.width,
-            "features": self.trunk.features,
+            **self.trunk.config,
             "size": self.size,
             "count": len(self.labels),
             "neighbours": self.neighbours,

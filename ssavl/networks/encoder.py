@@ -33,18 +33,12 @@ class Encoder(nn.Module):
     def from_config(cls, config: Mapping[str, Any]) -> Encoder:
         """The untrained encoder that :attr:`config` describes."""
         own = told(EncoderConfig, config, "an encoder's config")
-        return cls(Trunk(own.shape, own.width, own.features), own.latent_space)
+        return cls(Trunk.told(own), own.latent_space)
 
     @property
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the network, for checkpoint files."""
-        trunk = self.trunk
-        return {
-            "image_shape": list(trunk.image_shape),
-            "width": trunk.width,
-            "features": trunk.features,
-            "space": self.space.config,
-        }
+        return {**self.trunk.config, "space": self.space.config}
 
     @property
     def image_shape(self) -> ImageShape:
@@ -60,6 +54,10 @@ class Encoder(nn.Module):
     def read(self, features: Tensor) -> Tensor:
         """The same, of the trunk's features ``(B, features)``."""
         return torch.cat([head(features) for head in self.heads.values()], dim=-1).float()
+
+    def mode(self, x: Tensor) -> Tensor:
+        """Latents ``(B, space.dim)`` at the mode of q(blocks | x)."""
+        return self.space.mode(self(x))
 
     def posterior(self, x: Tensor) -> Factorised:
         """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1]."""

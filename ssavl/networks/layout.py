@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 ImageShape = tuple[int, int, int]  # channels, height, width
 
+MOST_PIXELS = 64  # on a side of what an encoder reads pixel by pixel
 _WIDEST = 8  # channels stop growing at this multiple of the width
 
 
@@ -53,6 +54,26 @@ def layout(image_shape: ImageShape, width: int) -> Layout:
     depth = next(k for k in range(2, 9) if 4 <= side / 2**k <= 7)
     channels = tuple(width * min(2**level, _WIDEST) for level in range(depth))
     return Layout(side >> depth, channels)
+
+
+def stem_of(image_shape: ImageShape) -> int:
+    """The side of the blocks of pixels that leave at most ``MOST_PIXELS`` of them on a side."""
+    stem = 1
+    while image_shape[1] / stem > MOST_PIXELS:
+        stem *= 2
+    return stem
+
+
+def blocked(image_shape: ImageShape, stem: int) -> ImageShape:
+    """The shape of images whose blocks of pixels are the channels of one.
+
+    Raises:
+        ValueError: blocks that do not divide the side.
+    """
+    channels, height, side = image_shape
+    if height % stem or side % stem:
+        raise ValueError(f"blocks of {stem} pixels do not divide images of {height} x {side}")
+    return channels * stem**2, height // stem, side // stem
 
 
 def _possible(side: int) -> bool:

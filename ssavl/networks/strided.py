@@ -18,6 +18,7 @@ from ssavl.networks.bilinear import Bilinear, back, forth, plain
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 LAST = torch.channels_last
+SMALL = 2**21  # multiplications times four
 FEW = 4  # channels of images; from there on libraries are as fast
 
 
@@ -63,11 +64,24 @@ class Halving(nn.Conv2d):
         super().__init__(channels, maps, KERNEL, STRIDE, PADDING)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _slow(x, self.in_channels) or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
+            return self._alone(x) if self._small(x) else super().forward(x)
+        if not _slow(x, self.in_channels):
             return super().forward(x)
         y = forth(STRIDED, x, self.weight)
         assert self.bias is not None
         return y.add_(self.bias.view(-1, 1, 1))
+
+    def _alone(self, x: Tensor) -> Tensor:
+        """Of one small image: the call of a large library takes longer than to compute it."""
+        size, stride, padding = [KERNEL] * 2, [STRIDE] * 2, [PADDING] * 2
+        return torch.ops.aten.thnn_conv2d(x, self.weight, size, self.bias, stride, padding)
+
+    def _small(self, x: Tensor) -> bool:
+        if plain() or len(x) != 1 or x.device.type != "cpu":
+            return False
+        exact = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        return exact and self.weight.numel() * x[0, 0].numel() < SMALL
 
     def pulled_back(self, y: Tensor) -> Tensor:
         """The transpose of its linear part, from ``(B, O, H, W)`` to ``(B, C, 2 H, 2 W)``."""

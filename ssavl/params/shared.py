@@ -88,11 +88,23 @@ class InvarianceParams(Section):
     noise: Weight = Field(0.0, description="deviation of pixel noise, in units of [0, 1]")
 
 
-class EncoderParams(Section):
-    """The shape of an encoder."""
+class TrunkParams(Section):
+    """The shape of a network that reads images."""
 
     width: Width = Field(32, description="channels of the feature map at half the image's side")
     features: Size = Field(256, description="numbers that the convolutions end in")
+
+
+class EncoderParams(TrunkParams):
+    """The shape of an encoder."""
+
+    stem: Literal[1, 2, 4, 8, 16] | None = Field(
+        None,
+        description=(
+            "side of the blocks of pixels that are read as the channels of one; null: so that no "
+            "more than 64 are left on a side"
+        ),
+    )
 
 
 class GeneratorParams(Section):
@@ -109,7 +121,7 @@ class NetworksParams(Section):
     """The shapes of the networks of every training."""
 
     generator: GeneratorParams = GeneratorParams()
-    critic: EncoderParams = EncoderParams()
+    critic: TrunkParams = TrunkParams()
     encoder: EncoderParams = EncoderParams()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ssavl.engine.device import Compute, choose, set_exactness
+from ssavl.engine.heap import keep_freed
 from ssavl.runs.lineage import Lineage
 from ssavl.storage.files import locked, sha256, write_json
 from ssavl.storage.partial import discard, sweep
@@ -46,6 +47,7 @@ class Options:
             UserError: this machine has them not.
         """
         set_exactness(tf32=False, deterministic=True)  # the process is a command's own
+        keep_freed()
         return choose(self.device, self.precision)
 
 

@@ -49,18 +49,7 @@ class EncoderProgram(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         parameters = torch.cat([encoder(images) for encoder in self.inference], dim=-1)
-        sizes = [block.parameter_size for block in self.inference.space.blocks]
-        modes = {}
-        # Posterior.mode without torch.distributions, whose checks of values cannot be traced.
-        for block, part in zip(
-            self.inference.space.blocks, parameters.split(sizes, dim=-1), strict=True
-        ):
-            if block.role == "category":
-                modes[block.name] = torch.zeros_like(part).scatter(
-                    -1, part.argmax(-1, keepdim=True), 1.0
-                )
-            else:
-                modes[block.name] = block.from_base(part[:, : block.dim])
+        modes = self.inference.space.split(self.inference.space.mode(parameters))
         return self.order.join(modes), parameters
 
 
