@@ -9,7 +9,7 @@ passes, images come out of a DataLoader one by one as PIL images, optimisers are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -84,24 +84,51 @@ class Generator(nn.Module):
         return self.layers(latents).sigmoid()
 
 
+def latents() -> tuple[Tensor, Tensor, Tensor]:
+    """All of them (BATCH, 28), the codes in base space, the category's index."""
+    z, u, d = torch.randn(BATCH, NOISE), torch.randn(BATCH, CODE), torch.randint(10, (BATCH,))
+    one_hot = F.one_hot(d, CATEGORIES).float()
+    return torch.cat([z, torch.erf(u / math.sqrt(2)), one_hot], 1), u, d
+
+
+def kl_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) | N(0, 1)), (B,)."""
+    return 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1)
+
+
 def gaussian_nll(mean: Tensor, log_variance: Tensor, u: Tensor) -> Tensor:
     """-log N(u; mean, variance), (B,)."""
     squares = (u - mean) ** 2 / log_variance.exp()
     return 0.5 * (squares + log_variance + math.log(2 * math.pi)).sum(1)
 
 
-def transformed(x: Tensor) -> Tensor:
-    """The default study's random affine maps and pixel noise."""
+def moved(x: Tensor, angle: float, scale: float, shear: float, shift: float, warp: float) -> Tensor:
+    """Random affine maps, and a smooth random displacement."""
     n = len(x)
-    angle = (2 * torch.rand(n) - 1) * math.radians(15)
-    scale = 1 + (2 * torch.rand(n) - 1) * 0.15
-    shear = (2 * torch.rand(n) - 1) * 0.2
-    across, down = 2 * torch.rand(n) - 1, 2 * torch.rand(n) - 1
-    cos, sin = angle.cos() / scale, angle.sin() / scale
-    rows = [cos, cos * shear - sin, 0.16 * across, sin, sin * shear + cos, 0.16 * down]
+    draw = 2 * torch.rand(5, n) - 1
+    turn, size = draw[0] * math.radians(angle), 1 + draw[1] * scale
+    cos, sin, lean = turn.cos() / size, turn.sin() / size, draw[2] * shear
+    rows = [cos, cos * lean - sin, 2 * shift * draw[3], sin, sin * lean + cos, 2 * shift * draw[4]]
     grid = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), list(x.shape), align_corners=False)
-    x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    if warp:
+        field = warp * torch.randn(n, 2, 4, 4)
+        field = F.interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True)
+        grid = grid + field.permute(0, 2, 3, 1)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def transformed(x: Tensor) -> Tensor:
+    """What the default study's category must survive while the generator learns."""
+    x = moved(x, 15, 0.15, 0.2, 0.08, 0)
     return x + 0.1 * torch.randn_like(x)
+
+
+def widely_transformed(x: Tensor) -> Tensor:
+    """What it must survive while encoders are fitted."""
+    x = moved(x, 25, 0.25, 0.4, 0.1, 0.1)
+    x = x * (1 + 0.3 * (2 * torch.rand(len(x), 1, 1, 1) - 1))
+    x = x.clamp(1e-3, 1) ** (0.5 * (2 * torch.rand(len(x), 1, 1, 1) - 1)).exp()
+    return (x + 0.1 * torch.randn_like(x)).clamp(0, 1)
 
 
 class Images(Dataset[tuple[Tensor, int]]):
@@ -137,12 +164,6 @@ class Study:
         ]
         self.log: list[tuple[float, float]] = []
 
-    def latents(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """All of them, the codes in base space, the category's index."""
-        z, u, d = torch.randn(BATCH, NOISE), torch.randn(BATCH, CODE), torch.randint(10, (BATCH,))
-        code = torch.erf(u / math.sqrt(2))
-        return torch.cat([z, code, F.one_hot(d, CATEGORIES).float()], 1), u, d, code
-
     def penalty(self, x: Tensor, x_gen: Tensor) -> Tensor:
         """Gulrajani et al. 2017."""
         epsilon = torch.rand(len(x), 1, 1, 1)
@@ -156,7 +177,7 @@ class Study:
     def critic_step(self) -> float:
         """Eq. 22 and the penalty."""
         x, _ = next(self.data)
-        x_gen = self.generator(self.latents()[0]).detach()
+        x_gen = self.generator(latents()[0]).detach()
         loss = self.critic(x_gen).mean() - self.critic(x).mean()
         if self.done % self.every == 0:
             loss = loss + 10 * self.every * self.penalty(x, x_gen)
@@ -167,8 +188,8 @@ class Study:
 
     def generator_step(self) -> float:
         """Eq. 23, and Eq. 24 with clusters."""
-        latents, u, d, _ = self.latents()
-        x_gen = self.generator(latents)
+        drawn, u, d = latents()
+        x_gen = self.generator(drawn)
         view = transformed(x_gen)
         mean, log_variance, _ = self.encoder(view)
         code = gaussian_nll(mean, log_variance, u).mean()
@@ -194,15 +215,74 @@ class Study:
 
 
 class Fit:
-    """A step of encoders for a frozen generator, by -log q of its latents (one Gaussian block)."""
+    """An iteration of the default study's fit-encoders: Eqs. 25 and 26, and a category that is
+    learned from transformed images too.
+    """
 
-    def __init__(
-        self, generator: Callable[[Tensor], Tensor], encoder: Encoder, latents: int
-    ) -> None:
-        self.generator, self.encoder, self.size = generator, encoder, latents
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator.eval()
+        for parameter in generator.parameters():
+            parameter.requires_grad_(False)
+        self.code, self.noise = Encoder(CODE, CATEGORIES), Encoder(NOISE)
+        self.optimisers = [
+            torch.optim.Adam(network.parameters(), 0.001) for network in (self.code, self.noise)
+        ]
+
+    def code_step(self) -> float:
+        """Eq. 25: a relaxed category, codes in base space, the noise as it was drawn."""
+        z, code, d = latents()[0].split([NOISE, CODE, CATEGORIES], 1)
+        with torch.no_grad():
+            x = self.generator(torch.cat([z, code, d], 1))
+        mean, log_variance, logits = self.encoder_of(self.code, x)
+        u = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        gumbel = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-7, 1 - 1e-7)))
+        soft = ((logits + gumbel) / 0.67).softmax(1)
+        x_hat = self.generator(torch.cat([z, torch.erf(u / math.sqrt(2)), soft], 1))
+        log_p = logits.log_softmax(1)
+        kl = kl_normal(mean, log_variance) + (log_p.exp() * log_p).sum(1) + math.log(CATEGORIES)
+        read = self.encoder_of(self.code, widely_transformed(x))[2]
+        survives = F.cross_entropy(read, d.argmax(1))
+        return self.learn(0, ((x - x_hat) ** 2).flatten(1).sum(1) + kl + 30 * survives)
+
+    def noise_step(self) -> float:
+        """Eq. 26: codes and category as they were drawn."""
+        drawn = latents()[0]
+        z = drawn[:, :NOISE]
+        with torch.no_grad():
+            x = self.generator(drawn)
+        mean, log_variance, _ = self.noise(x)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        x_hat = self.generator(torch.cat([z, drawn[:, NOISE:]], 1))
+        return self.learn(1, ((x - x_hat) ** 2).flatten(1).sum(1) + kl_normal(mean, log_variance))
+
+    def encoder_of(self, encoder: Encoder, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """With logits for certain."""
+        mean, log_variance, logits = encoder(x)
+        assert logits is not None
+        return mean, log_variance, logits
+
+    def learn(self, number: int, losses: Tensor) -> float:
+        """A step of an optimiser."""
+        loss = losses.mean()
+        self.optimisers[number].zero_grad()
+        loss.backward()
+        self.optimisers[number].step()
+        return loss.item()
+
+    def step(self) -> None:
+        """One of each."""
+        self.code_step()
+        self.noise_step()
+
+
+class Reading:
+    """A step of one encoder for anyone's frozen generator of noise, by -log q of its latents."""
+
+    def __init__(self, generator: nn.Module, encoder: Encoder, size: int) -> None:
+        self.generator, self.encoder, self.size = generator, encoder, size
         self.optimiser = torch.optim.Adam(encoder.parameters(), 0.0005)
 
-    def step(self) -> float:
+    def step(self) -> None:
         """Draw, generate, read, learn."""
         z = torch.randn(BATCH, self.size)
         with torch.no_grad():
@@ -212,4 +292,4 @@ class Fit:
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        return loss.item()
+        loss.item()

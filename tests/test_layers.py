@@ -11,6 +11,7 @@ from ssavl.networks.bilinear import Bilinear, back, forth
 from ssavl.networks.critic import Critic
 from ssavl.networks.dense import DENSE, Linear
 from ssavl.networks.flat import Flat, Maps, unflat
+from ssavl.networks.folding import folded
 from ssavl.networks.strided import STRIDED, Doubling, Halving
 from ssavl.networks.trunk import Trunk
 from ssavl.objectives.invariances import _affine_grid
@@ -150,3 +151,44 @@ def test_the_grid_of_affine_maps_is_pytorchs() -> None:
     maps = torch.randn(5, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     wanted = nn.functional.affine_grid(maps, [5, 1, 7, 9], align_corners=False)
     assert torch.allclose(_affine_grid(maps, 7, 9), wanted, atol=1e-14)
+
+
+class Twice(nn.Module):
+    """A network of one's own around a chain of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chain = nn.Sequential(
+            nn.Linear(5, 8),
+            nn.BatchNorm1d(8),
+            nn.ReLU(),
+            nn.Unflatten(1, (2, 2, 2)),
+            nn.ConvTranspose2d(2, 6, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(6, affine=False),
+            nn.Conv2d(6, 4, 3),
+            nn.BatchNorm2d(4, track_running_stats=False),
+            nn.Conv2d(4, 3, 1),
+            nn.BatchNorm2d(3),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.chain(x) + 1
+
+
+def test_a_folded_network_computes_the_same_without_its_batch_norms() -> None:
+    torch.manual_seed(0)
+    network = Twice().double()
+    for _ in range(3):
+        network(torch.randn(16, 5, dtype=torch.float64))  # statistics
+    network.eval()
+    x = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
+    before = {name: own.clone() for name, own in network.state_dict().items()}
+    still = folded(network)
+    assert torch.allclose(still(x), network(x), atol=1e-12)
+    ours, theirs = (torch.autograd.grad(own(x).square().sum(), x)[0] for own in (still, network))
+    assert torch.allclose(ours, theirs, atol=1e-10)
+    kept = [part for part in still.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert [part.track_running_stats for part in kept] == [False]  # the batch's own are not folded
+    assert all(torch.equal(own, before[name]) for name, own in network.state_dict().items())
+    network.train()
+    assert folded(network) is network

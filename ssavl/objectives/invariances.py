@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -64,8 +65,7 @@ class Invariances:
                 field = self.warp * torch.randn(
                     n, 2, *_WARP_GRID, generator=rng, device=rng.device, dtype=x.dtype
                 )
-                field = F.interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True)
-                grid = grid + field.permute(0, 2, 3, 1)
+                grid = grid + _smooth(field, *x.shape[-2:]).permute(0, 2, 3, 1)
             x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
         if self.flip:
             x = torch.where(_uniform(n, rng) < 0, x.flip(-1), x)
@@ -104,6 +104,26 @@ def _affine_grid(maps: Tensor, height: int, width: int) -> Tensor:
     x, y = (_centres(size, maps).view(1, -1, 1) for size in (width, height))
     of_x, of_y, shift = maps.unsqueeze(1).unbind(-1)
     return (of_x * x).unsqueeze(1) + (of_y * y + shift).unsqueeze(2)
+
+
+def _smooth(field: Tensor, height: int, width: int) -> Tensor:
+    """A field ``(n, 2, h, w)`` at every pixel, ``(n, 2, H, W)``, interpolated bicubically.
+
+    That is linear in the field and along each axis by itself, so a matrix for each axis is all.
+    """
+    rows, columns = (
+        _bicubic(size, points, field.dtype, field.device)
+        for size, points in zip((height, width), field.shape[-2:], strict=True)
+    )
+    with torch.autocast(field.device.type, enabled=False):  # eight bits are too few for a place
+        return rows @ field @ columns.T
+
+
+@cache
+def _bicubic(size: int, points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """What each pixel takes of each point, ``(size, points)``."""
+    unit = torch.eye(points, dtype=dtype, device=device)[:, None, None, :]
+    return F.interpolate(unit, (1, size), mode="bicubic", align_corners=True)[:, 0, 0].T
 
 
 def _centres(size: int, like: Tensor) -> Tensor:

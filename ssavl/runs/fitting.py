@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
 from ssavl.methods.ssavl.joint import joint_phase
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.encoder import Encoder
+from ssavl.networks.folding import folded
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.networks.registry import rebuild_as
 from ssavl.objectives.invariances import Invariances
@@ -57,6 +58,11 @@ class Subject:
     beta: float
     rng: torch.Generator
 
+    @cached_property
+    def still(self) -> GeneratorNetwork:
+        """The generator as losses call it: the same function, with less to compute."""
+        return folded(self.generator)
+
     def latents(self, n: int) -> Tensor:
         """``(n, D)`` draws from the prior."""
         return self.generator.draw(n, self.rng)
@@ -65,7 +71,7 @@ class Subject:
     def made(self, n: int) -> tuple[Tensor, Tensor]:
         """``n`` images of the generator, and the latents ``(n, D)`` that made them."""
         drawn = self.latents(n)
-        return self.generator(drawn), drawn
+        return self.still(drawn), drawn
 
     def transform(self, params: InvarianceParams) -> Transform | None:
         """Random transformations, back into [0, 1]; ``None`` where the parameters name none."""
@@ -131,7 +137,7 @@ def dreaming(
         transform,
         survivors,
     )
-    dream = Dream(named, subject.generator, partial(subject.latents, fit.batch_size), fitting)
+    dream = Dream(named, subject.still, partial(subject.latents, fit.batch_size), fitting)
     rates = {
         name: Optimiser(rate=fit.start_rate)
         for name, encoder in named.items()
@@ -215,7 +221,7 @@ def joint(
         transform=transform,
         survivors=survivors,
     )
-    phase = joint_phase(model, tuple(named), subject.generator, images, fitting)
+    phase = joint_phase(model, tuple(named), subject.still, images, fitting)
     return Method(named, (Act("fit", (phase,), fit),), Leaves(encoders=tuple(model)))
 
 

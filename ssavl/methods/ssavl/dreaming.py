@@ -12,7 +12,7 @@ known of the transformed image. So it can be learned from images that the genera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ssavl.engine.phase import Phase
 from ssavl.generators.protocol import Generator
-from ssavl.latents.space import LatentSpace
+from ssavl.latents.space import Factorised
 from ssavl.methods.shared import Terms, Transform, bound, negative, part
 from ssavl.networks.encoder import Encoder
 from ssavl.objectives.likelihood import Likelihood
@@ -76,25 +76,47 @@ class Dream:
     fitting: Fitting
 
 
+class Dreamt:
+    """Latents and their images: the phases of one iteration share a batch, since the generator
+    stands still between them. Who asks first, or again, makes the next.
+
+    Nothing of it outlives an iteration.
+    """
+
+    def __init__(self, dream: Dream) -> None:
+        self.dream = dream
+        self._takers: set[str] = set()
+        self._batch: tuple[Tensor, Tensor] | None = None
+
+    def take(self, name: str) -> tuple[Tensor, Tensor]:
+        """Latents ``(B, D)`` and images ``(B, C, H, W)`` for the encoder of a name."""
+        if self._batch is None or name in self._takers:
+            drawn = self.dream.latents()
+            self._batch, self._takers = (drawn, _images(self.dream, drawn)), set()
+        self._takers.add(name)
+        return self._batch
+
+
 def dreams(dream: Dream) -> tuple[Phase, ...]:
     """A phase per encoder: Eqs. 25 and 26."""
+    dreamt = Dreamt(dream)
     return tuple(
-        Phase(name.replace("_", "-"), (name,), partial(dream_terms, dream, name))
+        Phase(name.replace("_", "-"), (name,), partial(dream_terms, dreamt, name))
         for name in dream.encoders
     )
 
 
-def dream_terms(dream: Dream, name: str, update: int) -> Terms:
+def dream_terms(dreamt: Dreamt, name: str, update: int) -> Terms:
     """The objective of one encoder.
 
     It infers its own blocks and is given the others as they were drawn.
     """
+    dream = dreamt.dream
     encoder, fitting = dream.encoders[name], dream.fitting
     space = dream.generator.latent_space
-    drawn = dream.latents()
-    made = _images(dream, drawn)
+    drawn, made = dreamt.take(name)
     x = fitting.seen(made)
-    posterior = encoder.posterior(x)
+    posterior, transformed = read(encoder, x, made, fitting)
     terms: Terms = {}
     if fitting.objective != "latent-nll":
         given = {**space.split(drawn), **_inferred(dream, name, x)}
@@ -105,33 +127,40 @@ def dream_terms(dream: Dream, name: str, update: int) -> Terms:
         total = torch.stack(list(nll.values())).sum(0)
         terms |= {"loss": terms.get("loss", 0) + total}
         terms |= {f"nll_{block}": term for block, term in nll.items()}
-    return surviving(terms, (encoder,), space, drawn, made, fitting)
+    return surviving(terms, transformed, part(drawn, space, encoder.space), fitting)
+
+
+def read(
+    encoder: Encoder, x: Tensor, made: Tensor, fitting: Fitting
+) -> tuple[Factorised, Factorised | None]:
+    """What an encoder infers of images, and of transformed ones where it learns survivors.
+
+    Args:
+        x: what the objective sees of the images ``made``, ``(B, C, H, W)`` both.
+    """
+    learns = any(name in encoder.space for name in fitting.survivors)
+    if fitting.transform is None or not learns:
+        return encoder.posterior(x), None
+    plain, transformed = encoder(torch.cat([x, fitting.transform(made)])).split(len(x))
+    return encoder.space.posterior(plain), encoder.space.posterior(transformed)
 
 
 def surviving(
-    terms: Terms,
-    encoders: Iterable[Encoder],
-    space: LatentSpace,
-    drawn: Tensor,
-    made: Tensor,
-    fitting: Fitting,
+    terms: Terms, transformed: Factorised | None, known: Tensor, fitting: Fitting
 ) -> Terms:
     """An objective, plus ``-log q`` of each surviving block given the transformed image.
 
     Args:
         terms: of the objective.
-        encoders: of which those that infer a survivor learn.
-        space: of the latents ``drawn``, ``(B, D)``, that made the images ``made``.
+        transformed: what an encoder infers of transformed images, if it learns from them.
+        known: the latents ``(B, transformed.space.dim)`` that made them.
     """
-    learning = [own for own in encoders if any(name in own.space for name in fitting.survivors)]
-    if not learning or fitting.transform is None:
+    if transformed is None:
         return terms
-    transformed = fitting.transform(made)
-    for encoder in learning:
-        nll = code_nll(encoder.posterior(transformed), part(drawn, space, encoder.space))
-        for name in fitting.survivors.keys() & nll.keys():
-            terms |= {f"nll_transformed_{name}": nll[name]}
-            terms |= {"loss": terms["loss"] + fitting.survivors[name] * nll[name]}
+    nll = code_nll(transformed, known)
+    for name in fitting.survivors.keys() & nll.keys():
+        terms |= {f"nll_transformed_{name}": nll[name]}
+        terms |= {"loss": terms["loss"] + fitting.survivors[name] * nll[name]}
     return terms
 
 

@@ -9,14 +9,15 @@ real images.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 
 from torch import Tensor
 
 from ssavl.engine.phase import Phase
 from ssavl.generators.protocol import Generator
-from ssavl.methods.shared import Terms, bound, negative
-from ssavl.methods.ssavl.dreaming import Fitting, surviving
+from ssavl.methods.shared import Terms, bound, negative, part
+from ssavl.methods.ssavl.dreaming import Fitting, read, surviving
 from ssavl.models.inference import InferenceModel
 
 # a batch (B, C, H, W), and the latents (B, D) that made it: of real images there are none
@@ -50,10 +51,15 @@ def joint_terms(
 ) -> Terms:
     """Minus Eq. 18."""
     made, drawn = images()
-    x = fitting.seen(made)
-    posterior = model.posterior(x)
+    x, space = fitting.seen(made), generator.latent_space
+    inferred = [read(encoder, x, made, fitting) for encoder in model]
+    posterior = reduce(or_, (plain for plain, _ in inferred))
     found = bound(posterior, x, generator, fitting.likelihood, fitting.relaxation, {})
     terms = negative(found, fitting.beta)
     if drawn is None:
         return terms
-    return surviving(terms, model, generator.latent_space, drawn, made, fitting)
+    for _, transformed in inferred:
+        if transformed is not None:
+            known = part(drawn, space, transformed.space)
+            terms = surviving(terms, transformed, known, fitting)
+    return terms
