@@ -219,10 +219,10 @@ class Fit:
     learned from transformed images too.
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, still: bool = False) -> None:
         self.generator = generator.eval()
-        for parameter in generator.parameters():
-            parameter.requires_grad_(False)
+        if still:  # who thinks of it saves the gradients of the generator's weights
+            generator.requires_grad_(False)
         self.code, self.noise = Encoder(CODE, CATEGORIES), Encoder(NOISE)
         self.optimisers = [
             torch.optim.Adam(network.parameters(), 0.001) for network in (self.code, self.noise)

@@ -40,6 +40,8 @@ LAYERS = {
         nn.ConvTranspose2d(6, 3, 4, 2, 1, bias=False),
         (5, 6, 8, 4),
     ),
+    "doubling, short": (Doubling(6, 12), nn.ConvTranspose2d(6, 12, 4, 2, 1), (5, 6, 7, 5)),
+    "halving, short": (Halving(12, 6), nn.Conv2d(12, 6, 4, 2, 1), (5, 12, 10, 14)),
     "linear": (Linear(700, 130), nn.Linear(700, 130), (64, 700)),
     "linear, small": (Linear(7, 3), nn.Linear(7, 3), (2, 7)),
 }
@@ -68,7 +70,7 @@ def test_the_three_maps_are_differentiable_to_second_order(
     maps: Bilinear, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # oneDNN's product has no float64; what is checked is which map follows which
-    monkeypatch.setattr(dense, "_product", lambda a, b: a @ b.t())
+    monkeypatch.setattr(dense, "_product", lambda a, b, bias=None: a @ b.t())
     torch.manual_seed(0)
     shapes = {
         STRIDED: ((2, channels, 6, 4), (3, channels, 4, 4), (2, 3, 3, 2)),

@@ -20,8 +20,8 @@ class Bilinear(ABC):
     """The three maps; each is computed without gradients of its own."""
 
     @abstractmethod
-    def forth(self, x: Tensor, w: Tensor) -> Tensor:
-        """y = f(x, w)."""
+    def forth(self, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
+        """y = f(x, w), with a number added to each of its channels."""
 
     @abstractmethod
     def back(self, y: Tensor, w: Tensor) -> Tensor:
@@ -32,9 +32,9 @@ class Bilinear(ABC):
         """The w with <w, w'> = <y, f(x, w')> for every w'."""
 
 
-def forth(maps: Bilinear, x: Tensor, w: Tensor) -> Tensor:
-    """``maps.forth``, differentiable in both; in float32 under autocast too."""
-    return _exact(_Forth, maps, x, w)
+def forth(maps: Bilinear, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``maps.forth``, differentiable in all; in float32 under autocast too."""
+    return _exact(_Forth, maps, x, w, bias)
 
 
 def back(maps: Bilinear, y: Tensor, w: Tensor) -> Tensor:
@@ -48,29 +48,35 @@ def plain() -> bool:
     return transformed or torch.compiler.is_compiling() or is_tracing()
 
 
-def _exact(function: type[Function], maps: Bilinear, first: Tensor, w: Tensor) -> Tensor:
+def _exact(
+    function: type[Function], maps: Bilinear, first: Tensor, w: Tensor, *bias: Tensor | None
+) -> Tensor:
     device = first.device.type
     if not torch.is_autocast_enabled(device):
-        return function.apply(maps, first, w)
+        return function.apply(maps, first, w, *bias)
     with torch.autocast(device, enabled=False):
-        return function.apply(maps, first.float(), w.float())
+        return function.apply(maps, first.float(), w.float(), *bias)
 
 
 class _Forth(Function):
     @staticmethod
-    def forward(ctx: Any, maps: Bilinear, x: Tensor, w: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, maps: Bilinear, x: Tensor, w: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
         ctx.maps = maps
         ctx.save_for_backward(x, w)
-        return maps.forth(x, w)
+        return maps.forth(x, w, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), (y,) = ctx.saved_tensors, gradients
-        _, of_x, of_w = ctx.needs_input_grad
+        _, of_x, of_w, *of_bias = ctx.needs_input_grad
+        others = [0, *range(2, y.ndim)]  # than the channels
         return (
             None,
             _Back.apply(ctx.maps, y, w) if of_x else None,
             _Outer.apply(ctx.maps, x, y) if of_w else None,
+            *(y.sum(others) if of else None for of in of_bias),
         )
 
 

@@ -21,8 +21,8 @@ SMALL = 2**22  # multiplications, from which on oneDNN's product pays for its ca
 class Dense(Bilinear):
     """The product of vectors ``(B, I)`` and weights ``(O, I)``, ``(B, O)``, as three maps."""
 
-    def forth(self, x: Tensor, w: Tensor) -> Tensor:
-        return _product(x, w)
+    def forth(self, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
+        return _product(x, w, bias)
 
     def back(self, y: Tensor, w: Tensor) -> Tensor:
         return _product(y, w.t())
@@ -40,17 +40,16 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         if not _worthwhile(x, self.weight):
             return super().forward(x)
-        y = forth(DENSE, x, self.weight)
-        return y if self.bias is None else y.add_(self.bias)
+        return forth(DENSE, x, self.weight, self.bias)
 
     def pulled_back(self, y: Tensor) -> Tensor:
         """The transpose of its linear part, from ``(B, O)`` to ``(B, I)``."""
         return back(DENSE, y, self.weight) if _worthwhile(y, self.weight) else y @ self.weight
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b.T`` of matrices."""
-    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``a @ b.T + bias`` of matrices."""
+    return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
 
 
 def _worthwhile(x: Tensor, w: Tensor) -> bool:

@@ -1,10 +1,9 @@
 """Convolutions that halve a side, and transposed ones that double it: 4 x 4, stride 2, padding 1.
 
 Between an image of few channels and a feature map, a CPU's libraries have no fast way back from the
-map to the image (measured: a fourteenth of the speed of the way forth). For one channel it is a
-product of matrices and a sum of what overlaps. For three it is four interleaved images, one for
-each parity of row and column: an output pixel meets only four of the sixteen weights, so all four
-images come from one 2 x 2 convolution without a stride.
+map to the image (measured: a fourteenth of the speed of the way forth). It has one as four
+interleaved images, one for each parity of row and column: an output pixel meets only four of the
+sixteen weights, so all four images come from one 2 x 2 convolution without a stride.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from ssavl.networks.bilinear import Bilinear, back, forth, plain
 KERNEL, STRIDE, PADDING = 4, 2, 1
 LAST = torch.channels_last
 SMALL = 2**21  # multiplications times four
-FEW = 4  # channels of images; from there on libraries are as fast
+FEW = 4  # channels of images; from there on libraries are as fast, but for
+NARROW, SHORT = 16, 8  # so many channels, next to a map of so few rows
 
 
 class Strided(Bilinear):
@@ -27,31 +27,55 @@ class Strided(Bilinear):
     weights ``(O, C, 4, 4)``.
     """
 
-    def forth(self, x: Tensor, w: Tensor) -> Tensor:
+    def forth(self, x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
         if x.shape[1] == 1:
             # Weights of one channel have both formats at once, and the strides of one are slow.
             w = w.flatten(1).view(len(w), 1, KERNEL, KERNEL)
-            return F.conv2d(x, w, None, STRIDE, PADDING).contiguous(memory_format=LAST)
-        return F.conv2d(x.contiguous(memory_format=LAST), w, None, STRIDE, PADDING)
+            return F.conv2d(x, w, bias, STRIDE, PADDING).contiguous(memory_format=LAST)
+        return F.conv2d(x.contiguous(memory_format=LAST), w, bias, STRIDE, PADDING)
 
     def back(self, y: Tensor, w: Tensor) -> Tensor:
         (maps, channels), (batch, _, height, width) = w.shape[:2], y.shape
-        if channels == 1:
-            pieces = w.view(maps, -1).t() @ y.flatten(2)
-            return F.fold(pieces, (2 * height, 2 * width), KERNEL, 1, PADDING, STRIDE)
         # Row 2 i + p meets only rows i + p - 1 and i + p of the map, by weights 3 - p and 1 - p.
         parities = w.unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
-        parities = parities.permute(1, 3, 5, 0, 2, 4).reshape(4 * channels, maps, 2, 2)
-        found = F.conv2d(y, parities, padding=1).view(batch, channels, 2, 2, height + 1, width + 1)
+        parities = parities.permute(3, 5, 1, 0, 2, 4).reshape(4 * channels, maps, 2, 2)
+        found = F.conv2d(y, parities, padding=1).contiguous(memory_format=LAST)
+        if channels == 1 or height <= SHORT:
+            return _interleaved(found, channels)
+        found = found.unflatten(1, (2, 2, channels))
         x = y.new_empty(batch, channels, height, 2, width, 2)
         for p in range(2):
             for q in range(2):
-                x[:, :, :, p, :, q] = found[:, :, 1 - p, 1 - q, p : p + height, q : q + width]
+                own = found[:, 1 - p, 1 - q, :, p : p + height, q : q + width]
+                x[:, :, :, p, :, q] = own
         return x.view(batch, channels, 2 * height, 2 * width)
 
     def outer(self, x: Tensor, y: Tensor) -> Tensor:
-        shape = (y.shape[1], x.shape[1], KERNEL, KERNEL)
-        return conv2d_weight(x, shape, y.contiguous(), STRIDE, PADDING)
+        maps, channels = y.shape[1], x.shape[1]
+        if channels == 1:
+            y = y.contiguous()
+        else:  # three channels take twice as long as four
+            x = F.pad(x, (0, 0, 0, 0, 0, -channels % 4)).contiguous(memory_format=LAST)
+        w = conv2d_weight(x, (maps, x.shape[1], KERNEL, KERNEL), y, STRIDE, PADDING)
+        return w[:, :channels].contiguous() if x.shape[1] > channels else w
+
+
+def _interleaved(found: Tensor, channels: int) -> Tensor:
+    """Four images, as groups of channels ``(B, 4 C, H + 1, W + 1)`` in channels last, as one ``(B,
+    C, 2 H, 2 W)``.
+
+    Pixel (2 i + p, 2 j + q) stands in group (1 - p, 1 - q) at (i + p, j + q): a place that is
+    linear in all of i, p, j and q, so that one copy does it.
+    """
+    batch, _, rows, columns = found.shape
+    column, row = 4 * channels, 4 * channels * columns
+    down, across = 2 * channels, channels  # from one group to the next
+    view = found.as_strided(
+        (batch, rows - 1, 2, columns - 1, 2, channels),
+        (row * rows, row, row - down, column, column - across, 1),
+        found.storage_offset() + down + across,
+    )
+    return view.reshape(batch, 2 * rows - 2, 2 * columns - 2, channels).permute(0, 3, 1, 2)
 
 
 STRIDED = Strided()
@@ -66,11 +90,9 @@ class Halving(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
             return self._alone(x) if self._small(x) else super().forward(x)
-        if not _slow(x, self.in_channels):
+        if not _slow(x.shape[2] // STRIDE, x, self.in_channels):
             return super().forward(x)
-        y = forth(STRIDED, x, self.weight)
-        assert self.bias is not None
-        return y.add_(self.bias.view(-1, 1, 1))
+        return forth(STRIDED, x, self.weight, self.bias)
 
     def _alone(self, x: Tensor) -> Tensor:
         """Of one small image: the call of a large library takes longer than to compute it."""
@@ -85,7 +107,7 @@ class Halving(nn.Conv2d):
 
     def pulled_back(self, y: Tensor) -> Tensor:
         """The transpose of its linear part, from ``(B, O, H, W)`` to ``(B, C, 2 H, 2 W)``."""
-        if _slow(y, self.in_channels):
+        if _slow(y.shape[2], y, self.in_channels):
             return back(STRIDED, y, self.weight)
         return F.conv_transpose2d(y, self.weight, None, STRIDE, PADDING)
 
@@ -97,12 +119,15 @@ class Doubling(nn.ConvTranspose2d):
         super().__init__(maps, channels, KERNEL, STRIDE, PADDING, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if output_size is not None or not _slow(x, self.out_channels):
+        if output_size is not None or not _slow(x.shape[2], x, self.out_channels):
             return super().forward(x, output_size)
         y = back(STRIDED, x, self.weight)
         return y if self.bias is None else y + self.bias.view(-1, 1, 1)
 
 
-def _slow(x: Tensor, channels: int) -> bool:
-    """Whether a library is slow between an image of so many channels and a map."""
-    return channels < FEW and x.device.type == "cpu" and not plain()
+def _slow(rows: int, x: Tensor, channels: int) -> bool:
+    """Whether a library is slow between an image of so many channels and a map of so many rows."""
+    if plain() or x.device.type != "cpu":
+        return False
+    exact = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return channels < FEW or (exact and channels <= NARROW and rows <= SHORT)
