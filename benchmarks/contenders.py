@@ -42,6 +42,8 @@ def ours(what: str) -> Step:
         return _run("vae", [*NOISE, "train.batch_size=64"]).iterate
     if what == "fit":
         return _fit().iterate
+    if what == "disentanglement":
+        return _disentanglement()
     if what in ("encode-one", "encode-many", "invert"):
         return _model(what)
     run = _run("ss-avl", [] if what == "default" else EVERY_STEP)
@@ -164,6 +166,20 @@ def _model(what: str) -> Step:
     if what == "encode-many":
         return lambda: model.encode(x)
     return lambda: model.invert(x[:16], steps=10)
+
+
+def _disentanglement() -> Step:
+    """Every metric of 15,000 points of ten dimensions and five factors."""
+    import numpy as np
+
+    from ssavl.metrics.disentanglement.all import disentanglement
+    from ssavl.metrics.disentanglement.representation import represent
+
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, [3, 6, 40, 32, 32], (15_000, 5))
+    codes = factors @ rng.normal(size=(5, 10)) + rng.normal(size=(15_000, 10))
+    sample = represent(codes, factors, np.linspace(0, 4, 10))
+    return lambda: disentanglement(sample, 10_000, 5_000, 20, 10, 0, 1)
 
 
 def naive(what: str) -> Step:

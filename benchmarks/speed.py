@@ -65,6 +65,7 @@ RACES = {
     "vae step": Race("vae", (("pythae", "vae"), ("before", "vae")), 60),
     "encode one image": Race("encode-one", (("before", "encode-one"),), 300),
     "encode 1,000 images": Race("encode-many", (("before", "encode-many"),), 10),
+    "disentanglement": Race("disentanglement", (("before", "disentanglement"),), 1),
     "invert 16 images, 10 steps": Race("invert", (("before", "invert"),), 3),
 }
 

@@ -1,0 +1,152 @@
+"""What it costs when the work grows: time and peak memory against images, pixels, latents, batch.
+
+    python benchmarks/scaling.py [images] [pixels] [latents] [batch]
+
+Each point is a process of its own, with one thread and float32. Writes benchmarks/scaling.json: for
+each axis its points, and the exponent of the fit `seconds = a + b * size ** exponent` over the
+points where the work outweighs the start (a straight line through the logarithms).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).with_suffix(".json")
+AXES: dict[str, list[int]] = {
+    "images": [1_000, 10_000, 100_000, 1_000_000],
+    "pixels": [28, 32, 64, 128, 256],
+    "latents": [8, 32, 128, 512],
+    "batch": [1, 4, 16, 64, 256],
+}
+# a point by itself: prints the seconds of one unit of work
+STEP = """
+import sys, time, tempfile
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from ssavl.engine.device import choose
+from ssavl.engine.heap import keep_freed
+from ssavl.engine.run import Run
+from ssavl.latents.priors import Block
+from ssavl.latents.space import LatentSpace
+from ssavl.networks.generator import ConvGenerator
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params.stages import FitEncodersParams
+from ssavl.runs.fitting import Subject, dreaming
+pixels, latents, batch = map(int, sys.argv[1:])
+keep_freed()
+compute = choose("cpu", "float32")
+rng = compute.generator(0)
+space = LatentSpace([Block("noise", "noise", "normal", latents)])
+network = ConvGenerator(space, (3, pixels, pixels), 16, 256, {}).eval().requires_grad_(False)
+subject = Subject(compute.place(network), Likelihood(), 1.0, rng)
+params = FitEncodersParams(batch_size=batch, encoder={"width": 16})
+method, _ = dreaming(subject, params, {})
+for module in method.modules.values():
+    compute.place(module)
+run = Run(method.modules, method.acts, compute, rng, Path(tempfile.mkdtemp()))
+run.iterate()
+times = []
+while len(times) < 3 or sum(times) < 2:
+    began = time.perf_counter()
+    run.iterate()
+    times.append(time.perf_counter() - began)
+print(sorted(times)[len(times) // 2])
+"""
+
+
+def measured(command: list[str]) -> tuple[str, float, float]:
+    """What a process prints, its CPU seconds and its peak memory in MiB."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment["SSAVL_PRECISION"] = "float32"
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command[:4]} failed")
+    return said, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def images(count: int, folder: Path) -> dict[str, float]:
+    """`ssavl encode` of so many images in one array, by the encoders in the folder."""
+    array = np.lib.format.open_memmap(
+        folder / "x.npy", mode="w+", dtype=np.uint8, shape=(count, 1, 28, 28)
+    )
+    rng = np.random.default_rng(0)
+    for start in range(0, count, 10_000):
+        part = array[start : start + 10_000]
+        part[:] = rng.integers(0, 256, part.shape, dtype=np.uint8)
+    array.flush()
+    command = [sys.executable, "-m", "ssavl", "encode", str(folder / "x.npy")]
+    command += ["--encoders", str(folder / "model"), "-o", str(folder / "latents.npz")]
+    _, seconds, memory = measured(command)
+    return {"seconds": seconds, "MiB": memory}
+
+
+def step(pixels: int, latents: int, batch: int) -> dict[str, float]:
+    """An iteration of fit-encoders."""
+    said, _, memory = measured([sys.executable, "-c", STEP, *map(str, (pixels, latents, batch))])
+    return {"seconds": float(said), "MiB": memory}
+
+
+def point(axis: str, size: int, folder: Path) -> dict[str, float]:
+    """One point of an axis; what is not varied has the toolkit's usual size."""
+    if axis == "images":
+        return images(size, folder)
+    usual = {"pixels": 64, "latents": 64, "batch": 64, axis: size}
+    return step(usual["pixels"], usual["latents"], usual["batch"])
+
+
+def exponent(axis: str, rows: list[dict[str, float]]) -> float:
+    """Of the cost, without what the smallest size costs to begin with; of pixels, not of sides."""
+    sizes = np.array([row["size"] ** (2 if axis == "pixels" else 1) for row in rows])
+    seconds = np.array([row["seconds"] for row in rows])
+    if axis == "images":  # the first is the start of the process
+        sizes, seconds = sizes[1:], seconds[1:] - seconds[0]
+    return round(float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("axes", nargs="*", metavar="AXIS", help=", ".join(AXES))
+    arguments = parser.parse_args()
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if not arguments.axes or "images" in arguments.axes:
+            _fitted(folder / "model")
+        for axis in arguments.axes or AXES:
+            rows = []
+            for size in AXES[axis]:
+                rows.append({"size": size, **point(axis, size, folder)})
+                print(axis, rows[-1], flush=True)
+            found[axis] = {"rows": rows, "exponent": exponent(axis, rows)}
+            print(axis, "exponent", found[axis]["exponent"], flush=True)
+            RESULT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _fitted(folder: Path) -> None:
+    """Encoders of the default study's sizes, of an untrained generator of ours."""
+    import ssavl
+    from ssavl.methods.networks import latent_space
+    from ssavl.networks.generator import ConvGenerator
+    from ssavl.params.file import load_params
+
+    params = load_params(ROOT / "params.yaml", [])
+    generator = ConvGenerator(latent_space(params.latents), (1, 28, 28), 16, 256, {}).eval()
+    encoder = {"width": 16, "features": 256}
+    ssavl.fit(generator, iterations=1, device="cpu", encoder=encoder, progress=False).save(folder)
+
+
+if __name__ == "__main__":
+    main()
