@@ -105,7 +105,9 @@ class Model:
         Raises:
             UserError: as :meth:`posterior`.
         """
-        return torch.cat([self._encoded(batch) for batch in self._batches(images)])
+        with self.compute.autocast():  # the mode alone, for which no posterior need be built
+            modes = torch.cat([self.inference.mode(x, self.at_once) for x in self._batches(images)])
+        return self.inference.complete(modes, self.latent_space, self._rng)
 
     @apart
     @torch.no_grad()
@@ -118,9 +120,7 @@ class Model:
             return torch.cat([self.generator(p.to(self.compute.device)).float() for p in parts])
 
     def reconstruct(self, images: Pictures) -> Tensor:
-        """The generator's own versions of images, ``(N, C, H, W)`` in [0, 1].
-        Raises as :meth:`posterior`.
-        """
+        """The generator's own versions, ``(N, C, H, W)``. Raises as :meth:`posterior`."""
         return self.decode(self.encode(images))
 
     @apart
@@ -235,12 +235,6 @@ class Model:
         prior.
         """
         return self.inference.complete(posterior.mode, self.latent_space, self._rng)
-
-    def _encoded(self, x: Tensor) -> Tensor:
-        """:meth:`complete` of the posterior, which need not be built for its mode."""
-        with self.compute.autocast():
-            mode = self.inference.mode(x, self.at_once)
-        return self.inference.complete(mode, self.latent_space, self._rng)
 
     @torch.no_grad()
     def _infer(self, x: Tensor) -> Posterior:

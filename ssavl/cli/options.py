@@ -13,7 +13,7 @@ import click
 
 from ssavl.cli import parameter_file
 from ssavl.cli.kinds import ASSIGNMENT, DEVICE, FOLDER, PATH, Real
-from ssavl.cli.parameter import Command, overrides, parameter
+from ssavl.cli.parameter import Command, largest_batch, overrides, parameter
 
 if TYPE_CHECKING:
     from ssavl.params.stages import Params
@@ -51,7 +51,12 @@ class Common:
         from ssavl.runs.workspace import Options
 
         return Options(
-            self.device, self.precision, self.checkpoint_seconds, self.finish, self.from_state
+            self.device,
+            self.precision,
+            self.checkpoint_seconds,
+            self.finish,
+            self.from_state,
+            largest_batch(),
         )
 
     def stops_here(self, what: str, settings: Mapping[str, Any], paths: Mapping[str, Any]) -> bool:

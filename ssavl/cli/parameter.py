@@ -15,6 +15,18 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 OVERRIDES = "ssavl.overrides"  # where the context of a running command keeps them
+LARGEST = "ssavl.largest_batch"  # and whether a batch size is to be measured
+
+
+class BatchSize(click.ParamType[Any]):
+    """A number of images, or ``auto``."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "auto":
+            return value
+        return click.IntRange(1).convert(value, param, ctx)
 
 
 class ParameterOption(click.Option):
@@ -46,6 +58,8 @@ class ParameterOption(click.Option):
     def _keep(self, context: click.Context, _: click.Parameter, value: Any) -> None:
         given = None if value == () else value  # an option that may be repeated, and is not there
         given = str(given) if isinstance(given, Path) else given
+        if isinstance(self.type, BatchSize) and given == "auto":
+            context.meta[LARGEST], given = True, None
         context.meta.setdefault(OVERRIDES, {})[self.key] = given
 
 
@@ -89,6 +103,11 @@ def split_option(section: str, splits: Sequence[str]) -> Callable[[Command], Com
     """``--split`` of a section."""
     kind = click.Choice(splits)
     return parameter(f"{section}.split", "test", kind, "Split whose images are measured.")
+
+
+def largest_batch() -> bool:
+    """Whether the running command is to measure how large its batch can be."""
+    return bool(click.get_current_context().meta.get(LARGEST, False))
 
 
 def overrides() -> Mapping[str, Any]:

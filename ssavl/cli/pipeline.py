@@ -16,7 +16,7 @@ from ssavl.cli.options import (
     reader_of,
     watch_option,
 )
-from ssavl.cli.parameter import Command, parameter
+from ssavl.cli.parameter import BatchSize, Command, parameter
 from ssavl.cli.subject import GanFlags, gan_options
 
 
@@ -73,6 +73,12 @@ def train_gan(shared: Common, data: Path, out: Path) -> None:
     "Objective: elbo (Eqs. 25-27), latent-nll (needs no gradient of the generator), or both.",
 )
 @iterations_option("fit-encoders", 2000)
+@parameter(
+    "fit-encoders.batch_size",
+    64,
+    BatchSize(),
+    "Images per update; auto is the largest batch that the GPU's memory holds.",
+)
 @beta_option
 @watch_option
 @common(trains=True)

@@ -28,6 +28,11 @@ class Act:
             alone decides, such as how far a code is open.
         optimisers: by name, a module's or one that a phase names; by default Adam with the act's
             learning rate and betas.
+        coupled: why its losses need a whole batch together; ``None`` where each image has its own,
+            so that a batch can be computed in pieces.
+
+    Raises:
+        ValueError: pieces of a batch that is coupled.
     """
 
     name: str
@@ -36,6 +41,14 @@ class Act:
     enter: Callable[[], None] | None = None
     tick: Callable[[int], None] | None = None
     optimisers: Mapping[str, Optimiser] = field(default_factory=dict)
+    coupled: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.coupled is not None and self.optimisation.pieces > 1:
+            raise ValueError(
+                f"pieces = {self.optimisation.pieces}, but a batch of act '{self.name}' cannot be "
+                f"computed in pieces: {self.coupled}"
+            )
 
     def trained(self, step: int) -> set[str]:
         """Names of the modules that its iteration ``step`` updates."""

@@ -92,9 +92,12 @@ class Playing:
             NotFiniteError: a loss or a gradient is not finite.
         """
         self.begin()
+        pieces = self.act.optimisation.pieces
         for phase in self.act.phases:
             for number in phase.updates(self.step):
-                means = update(phase, number, self.parameters, self.optimisers, self.compute)
+                means = update(
+                    phase, number, self.parameters, self.optimisers, self.compute, pieces
+                )
                 self._note(phase.name, means)
         self.step += 1
         return self.act.trained(self.step - 1)

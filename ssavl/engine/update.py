@@ -19,6 +19,7 @@ def update(
     parameters: Mapping[str, Sequence[nn.Parameter]],
     optimisers: Mapping[str, torch.optim.Optimizer],
     compute: Compute,
+    pieces: int = 1,
 ) -> dict[str, Tensor]:
     """Loss, backward, a step of the phase's optimisers, and what comes after; the terms' means.
 
@@ -26,6 +27,7 @@ def update(
         number: of this update of the phase.
         parameters: of all modules there are, by name.
         optimisers: all there are, by name.
+        pieces: that a batch is computed in, each by a call of the loss; gradients add up.
 
     Raises:
         NotFiniteError: the loss or a gradient is not finite; no parameter was touched.
@@ -34,14 +36,17 @@ def update(
     for parameter in chain.from_iterable(parameters.values()):
         if parameter.requires_grad != (parameter in moved):
             parameter.requires_grad_(parameter in moved)
-    with compute.autocast():
-        terms = phase.loss(number)
-    means = {name: term.mean() for name, term in terms.items()}
-    require_finite_loss(phase.name, means)
     own = [optimisers[name] for name in phase.optimisers]
     for optimiser in own:
         optimiser.zero_grad(set_to_none=True)
-    means["loss"].backward()
+    means: dict[str, Tensor] = {}
+    for _ in range(pieces):
+        with compute.autocast():
+            terms = phase.loss(number)
+        part = {name: term.mean() / pieces for name, term in terms.items()}
+        require_finite_loss(phase.name, part)
+        part["loss"].backward()
+        means = {name: means[name] + value for name, value in part.items()} if means else part
     require_finite_gradients(phase.name, means, own)
     for optimiser in own:
         optimiser.step()

@@ -21,7 +21,8 @@ from ssavl.objectives.likelihood import Likelihood, observation
 from ssavl.params.arguments import weight
 from ssavl.params.shared import Objective
 from ssavl.params.stages import FitEncodersParams
-from ssavl.runs.fitting import Subject, dreaming
+from ssavl.runs.fitting import dreaming
+from ssavl.runs.subject import Subject
 
 
 def fit(

@@ -11,7 +11,7 @@ Distributions live in the base space of :mod:`ssavl.latents.priors`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -106,9 +106,7 @@ class LatentSpace:
         return torch.cat([block.from_base(parts[block.name]) for block in self.blocks], dim=-1)
 
     def to_base(self, latents: Tensor) -> Tensor:
-        """Latents ``(..., dim)`` in base space, where the prior of every block but a category is
-        N(0, I).
-        """
+        """Latents ``(..., dim)`` in base space, where priors but of categories are N(0, I)."""
         parts = self.split(latents)
         return torch.cat([block.to_base(parts[block.name]) for block in self.blocks], dim=-1)
 
@@ -126,24 +124,25 @@ class LatentSpace:
         return torch.cat(parts, dim=-1)
 
     def prior(self, device: torch.device | str = "cpu") -> Factorised:
-        """The prior as a distribution: what a posterior with all-zero parameters is."""
+        """The prior: what a posterior with all-zero parameters is."""
         return self.posterior(torch.zeros(1, self.parameter_size, device=device))
 
     def mode(self, parameters: Tensor) -> Tensor:
         """The mode ``(B, dim)`` of the posterior with these parameters."""
-        parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)
-        return torch.cat([b.mode(p) for b, p in zip(self.blocks, parts, strict=True)], dim=-1)
+        return torch.cat([b.mode(part) for b, part in self._parts(parameters)], dim=-1)
 
     def posterior(self, parameters: Tensor) -> Factorised:
         """The factorised distribution whose parameters ``(B, parameter_size)`` an encoder gives."""
-        parts = parameters.split([block.parameter_size for block in self.blocks], dim=-1)
-        blocks = {b.name: b.distribution(part) for b, part in zip(self.blocks, parts, strict=True)}
+        blocks = {b.name: b.distribution(part) for b, part in self._parts(parameters)}
         return Factorised(self, blocks, parameters.device)
+
+    def _parts(self, parameters: Tensor) -> Iterator[tuple[Block, Tensor]]:
+        sizes = [block.parameter_size for block in self.blocks]
+        return zip(self.blocks, parameters.split(sizes, dim=-1), strict=True)
 
 
 class Factorised:
-    """A product of independent distributions, one per block of a space,
-    Gaussian in base space or categorical.
+    """A product of distributions, one per block: Gaussian in base space, or categorical.
 
     It keeps both protocols of :mod:`ssavl.latents.posterior`, and tells each block by itself.
 
@@ -161,9 +160,8 @@ class Factorised:
     def rsample(self, temperature: float = TEMPERATURE, straight_through: bool = False) -> Tensor:
         """A differentiable draw of shape ``(B, dim)``.
 
-        Categories are relaxed by Gumbel-softmax (Eq. 10) at this temperature; with
-        ``straight_through`` the value is the one-hot vector and the gradient that of the relaxed
-        draw.
+        Categories are relaxed by Gumbel-softmax (Eq. 10); with ``straight_through`` the value is
+        one-hot and the gradient that of the relaxed draw.
         """
         parts = []
         for block in self.space.blocks:
@@ -197,9 +195,8 @@ class Factorised:
         """A continuous block's Gaussian in base space, over single dimensions ``(B, dim)``."""
         distribution = self.blocks[name]
         assert isinstance(distribution, Independent)
-        normal = distribution.base_dist
-        assert isinstance(normal, Normal)
-        return normal
+        assert isinstance(distribution.base_dist, Normal)
+        return distribution.base_dist
 
     def category(self, name: str) -> OneHotCategorical:
         """A categorical block's distribution over one-hot vectors ``(B, K)``."""
@@ -223,24 +220,22 @@ class Factorised:
         """Its terms, which add up to it: one per dimension, ``(B, dim)``;
         of a category the only one, ``(B, 1)``.
 
-        On a sphere it is the base variable's density at the point itself, because that of a
-        projected Gaussian has no closed form.
+        On a sphere it is the base variable's density at the point: a projected Gaussian's has no
+        closed form.
         """
-        parts = self.space.split(latents)
-        result = {}
+        parts, result = self.space.split(latents), {}
         for block in self.space.blocks:
-            values = parts[block.name]
+            name, values = block.name, parts[block.name]
             if block.prior == "categorical":
-                result[block.name] = self.blocks[block.name].log_prob(values)[..., None]
+                result[name] = self.blocks[name].log_prob(values)[..., None]
             else:
                 base = block.to_base(values)
-                result[block.name] = self.gaussian(block.name).log_prob(base) - block.log_jacobian(
-                    base, values
-                )
+                density = self.gaussian(name).log_prob(base)
+                result[name] = density - block.log_jacobian(base, values)
         return result
 
     def kl(self) -> dict[str, Tensor]:
-        """Closed-form Kullback-Leibler divergence from the prior in nats, ``(B,)`` per block."""
+        """Closed-form divergence from the prior in nats, ``(B,)`` per block."""
         prior = self.space.prior(self.device)
         return {name: kl_divergence(q, prior.blocks[name]) for name, q in self.blocks.items()}
 

@@ -33,7 +33,7 @@ def build(params: TrainExtractorParams, data: Draws, classes: int, rng: torch.Ge
     """
     network = Classifier(Trunk(data.image_shape, params.width, params.features), classes)
     invariances = Invariances.of(params.invariances)
-    terms = partial(classifier_terms, network, invariances, data, params.batch_size, rng)
+    terms = partial(classifier_terms, network, invariances, data, params.piece, rng)
     phase = Phase("classifier", ("classifier",), terms)
     return Method({"classifier": network}, (Act("classifier", (phase,), params),), Leaves())
 

@@ -56,8 +56,8 @@ class Common:
 
     @property
     def batch_size(self) -> int:
-        """Images per loss."""
-        return self.optimisation.batch_size
+        """Images per loss: of a batch that is computed in pieces, of one piece."""
+        return self.optimisation.piece
 
 
 @dataclass(frozen=True)

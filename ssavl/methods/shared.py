@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from ssavl.engine.phase import frozen
 from ssavl.generators.protocol import Generator
@@ -16,6 +17,9 @@ from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.elbo import Bound, elbo
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import RelaxationParams
+
+# why a batch of a training generator is computed at once
+NORMALISED = "the BatchNorm of the generator learns from the spread of the whole batch"
 
 Terms = dict[str, Tensor]  # per-sample, (B,) each, in nats; the mean of "loss" is minimised
 
@@ -59,6 +63,28 @@ class Still:
     def __call__(self, latents: Tensor) -> Tensor:
         with frozen(self.generator):
             return self.generator(latents)
+
+
+class Recomputed:
+    """A frozen generator whose activations are computed again on the way back, not kept.
+
+    It keeps the protocol ``Generator``, and gives the same images and gradients.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self.latent_space = generator.latent_space
+        self.image_shape = generator.image_shape
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """The generator's prior draws ``(n, D)``."""
+        return self.generator.draw(n, rng)
+
+    def __call__(self, latents: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return self.generator(latents)
+        x: Tensor = checkpoint(self.generator, latents, use_reentrant=False)
+        return x
 
 
 def part(latents: Tensor, space: LatentSpace, subspace: LatentSpace) -> Tensor:

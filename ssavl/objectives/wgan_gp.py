@@ -33,6 +33,9 @@ def gradient_penalty(critic: Score, x: Tensor, x_gen: Tensor, rng: torch.Generat
         critic: images to scores ``(B,)``.
         x, x_gen: real and generated images, ``(B, C, H, W)``.
         rng: draws one epsilon per sample, on the images' device.
+
+    Raises:
+        TypeError: a critic that was compiled by itself, and does not know its gradient.
     """
     epsilon = torch.rand(len(x), generator=rng, device=x.device).view(-1, *[1] * (x.ndim - 1))
     between = torch.lerp(x_gen.detach(), x, epsilon)
@@ -53,6 +56,15 @@ def generator_loss(critic: Score, x_gen: Tensor) -> Tensor:
 def _gradient(critic: Score, x: Tensor) -> Tensor:
     if isinstance(critic, Graded):
         return critic.gradient(x)
+    if torch.compiler.is_compiling():  # what a compiler can differentiate twice
+        gradient: Tensor = torch.func.grad(lambda images: critic(images).sum())(x)
+        return gradient
+    if getattr(critic, "_compiled_call_impl", None) or hasattr(critic, "_orig_mod"):
+        # it raises, or in older versions drops the gradient without a word
+        raise TypeError(
+            "a compiled critic has no second derivative: compile the function that calls "
+            "gradient_penalty, not the critic"
+        )
     x = x.requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return gradient

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ssavl.params.section import Section
 
@@ -34,10 +34,24 @@ class OptimisationParams(Section):
 
     iterations: Iterations = 20000
     batch_size: Batch = Field(64, description="images per update")
+    pieces: Annotated[int, Field(ge=1, le=AT_ONCE)] = Field(
+        1, description="parts that a batch is computed in, one after another, to take less memory"
+    )
     learning_rate: Rate = 0.001
     adam_betas: Momenta = (0.9, 0.999)
     decay: Number = Field(0, description="last iterations, over which the learning rate falls to 0")
     log_every: Count = Field(50, description="iterations per row of log.csv")
+
+    @property
+    def piece(self) -> int:
+        """Images that are in memory together."""
+        return self.batch_size // self.pieces
+
+    @model_validator(mode="after")
+    def _whole_pieces(self) -> Self:
+        if self.batch_size % self.pieces:
+            raise ValueError(f"pieces = {self.pieces} do not divide batch_size = {self.batch_size}")
+        return self
 
 
 class LikelihoodParams(Section):
@@ -171,4 +185,11 @@ class FitParams(OptimisationParams):
 
     iterations: Iterations = 2000
     learning_rate: Rate = 0.0005
+    recompute: bool = Field(
+        False,
+        description=(
+            "compute the generator's activations again on the way back, where a bound goes through "
+            "it, in place of keeping them: less memory, more time"
+        ),
+    )
     relaxation: RelaxationParams = RelaxationParams()

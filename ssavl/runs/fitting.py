@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ssavl.engine.act import Act
@@ -25,14 +23,11 @@ from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
 from ssavl.methods.ssavl.joint import joint_phase
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.encoder import Encoder
-from ssavl.networks.folding import folded
-from ssavl.networks.generator import GeneratorNetwork
 from ssavl.networks.registry import rebuild_as
-from ssavl.objectives.invariances import Invariances
-from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import InvarianceParams
 from ssavl.params.stages import FitEncodersParams, RetrainRParams
 from ssavl.runs.leaving import leave_encoders
+from ssavl.runs.subject import Subject
 from ssavl.runs.training import Job, train
 from ssavl.runs.watch import Watch
 from ssavl.storage.checkpoint import rebuilding
@@ -40,48 +35,6 @@ from ssavl.storage.checkpoint import rebuilding
 NAMES = {"both": "ssavl", "code": "ssavl1", "noise": "ssavl2"}
 JOINT_NAMES = {"generated": "ssavl-r", "real": "ssavl-r-real"}
 ROLES: dict[str, tuple[Role, ...]] = {"code": ("code", "category"), "noise": ("noise",)}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What encoders are fitted to, and by what.
-
-    Attributes:
-        generator: frozen, on the device.
-        likelihood: the observation model of the bounds.
-        beta: weight of every KL.
-        rng: what latents and transformations are drawn from.
-    """
-
-    generator: GeneratorNetwork
-    likelihood: Likelihood
-    beta: float
-    rng: torch.Generator
-
-    @cached_property
-    def still(self) -> GeneratorNetwork:
-        """The generator as losses call it: the same function, with less to compute."""
-        return folded(self.generator)
-
-    def latents(self, n: int) -> Tensor:
-        """``(n, D)`` draws from the prior."""
-        return self.generator.draw(n, self.rng)
-
-    @torch.no_grad()
-    def made(self, n: int) -> tuple[Tensor, Tensor]:
-        """``n`` images of the generator, and the latents ``(n, D)`` that made them."""
-        drawn = self.latents(n)
-        return self.still(drawn), drawn
-
-    def transform(self, params: InvarianceParams) -> Transform | None:
-        """Random transformations, back into [0, 1]; ``None`` where the parameters name none."""
-        if params == InvarianceParams():
-            return None
-        return partial(_transformed, Invariances.of(params), self.rng)
-
-
-def _transformed(invariances: Invariances, rng: torch.Generator, x: Tensor) -> Tensor:
-    return invariances(x, rng).clamp(0, 1)
 
 
 def left_by_training(loaded: Loaded, path: Path) -> dict[LatentSpace, Encoder]:
@@ -137,7 +90,7 @@ def dreaming(
         transform,
         survivors,
     )
-    dream = Dream(named, subject.still, partial(subject.latents, fit.batch_size), fitting)
+    dream = Dream(named, subject.through(fit), partial(subject.latents, fit.piece), fitting)
     rates = {
         name: Optimiser(rate=fit.start_rate)
         for name, encoder in named.items()
@@ -212,7 +165,7 @@ def joint(
             "retrain-R.survivors need retrain-R.source generated: of a real image no latents are "
             "known"
         )
-    images = partial(subject.made if real is None else partial(_without, real), fit.batch_size)
+    images = partial(subject.made if real is None else partial(_without, real), fit.piece)
     transform, survivors = _views("retrain-R", fit, subject, space)
     fitting = Fitting(
         subject.likelihood,
@@ -221,7 +174,7 @@ def joint(
         transform=transform,
         survivors=survivors,
     )
-    phase = joint_phase(model, tuple(named), subject.still, images, fitting)
+    phase = joint_phase(model, tuple(named), subject.through(fit), images, fitting)
     return Method(named, (Act("fit", (phase,), fit),), Leaves(encoders=tuple(model)))
 
 

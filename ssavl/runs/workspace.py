@@ -32,6 +32,7 @@ class Options:
         checkpoint_seconds: time between saves of the resume state.
         finish: whether to take the saved state of a stopped run for its end.
         start: the state of another run to begin at.
+        largest_batch: whether to measure how large a batch can be.
     """
 
     device: str | None = None
@@ -39,6 +40,7 @@ class Options:
     checkpoint_seconds: float = 60.0
     finish: bool = False
     start: Path | None = None
+    largest_batch: bool = False
 
     def compute(self) -> Compute:
         """The device and precision, for the whole of this process.

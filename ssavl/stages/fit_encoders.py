@@ -7,6 +7,7 @@ dependencies name no data.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from ssavl.generators.inspection import inspect, require
 from ssavl.generators.statistics import statistics
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
-from ssavl.runs.fitting import Subject, dreaming, fit, left_by_training
+from ssavl.runs.batch_size import measured
+from ssavl.runs.fitting import dreaming, fit, left_by_training
+from ssavl.runs.subject import Subject
 from ssavl.runs.training import Job
 from ssavl.runs.watch import ReadImages, Watch
 from ssavl.runs.workspace import Options, seed_everything
@@ -42,6 +45,10 @@ def fit_encoders(
     rng = seed_everything(params.seed, compute)
     left = left_by_training(loaded, gan.path) if own.start_from == "gan" else {}
     subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
+    if options.largest_batch:
+        trial = replace(subject, rng=compute.generator(params.seed))
+        own = measured("fit-encoders", own, compute, lambda tried: dreaming(trial, tried, {})[0])
+        params = params.model_copy(update={"fit_encoders": own})
     method, model = dreaming(subject, own, left)
     watched = Watch(watch, generator.image_shape)
     settings = params.of("beta", "likelihood", "fit_encoders") | watched.settings

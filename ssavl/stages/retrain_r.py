@@ -12,7 +12,8 @@ from ssavl.models.bundle import check_fit
 from ssavl.models.files import file_of, load_encoders
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
-from ssavl.runs.fitting import Subject, fit, joint
+from ssavl.runs.fitting import fit, joint
+from ssavl.runs.subject import Subject
 from ssavl.runs.training import Job
 from ssavl.runs.watch import ReadImages, Watch
 from ssavl.runs.workspace import Options, seed_everything

@@ -15,7 +15,7 @@ from ssavl.engine.phase import Phase
 from ssavl.images.draws import Draws
 from ssavl.methods import networks
 from ssavl.methods.method import Common, Leaves, Method
-from ssavl.methods.shared import Terms, bound, negative
+from ssavl.methods.shared import NORMALISED, Terms, bound, negative
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.generator import ConvGenerator
 from ssavl.params.section import Section
@@ -40,7 +40,8 @@ def build(params: Params, common: Common, data: Draws) -> Method:
     model = InferenceModel(encoders, "vae")
     terms = partial(evidence_terms, model, generator, params, common, data)
     modules = {"generator": generator, **networks.encoder_names(encoders)}
-    act = Act("vae", (Phase("encoders", tuple(modules), terms),), common.optimisation)
+    phases = (Phase("encoders", tuple(modules), terms),)
+    act = Act("vae", phases, common.optimisation, coupled=NORMALISED)
     return Method(modules, (act,), Leaves(generator, encoders))
 
 

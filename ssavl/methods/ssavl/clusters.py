@@ -127,13 +127,15 @@ def build_clustering(
 def embedding_act(clustering: Clustering) -> Act:
     """The act that trains the module ``embedding``."""
     loss = partial(contrast_terms, clustering, Invariances.of(clustering.params.invariances))
-    return Act("embedding", (Phase("embedding", ("embedding",), loss),), clustering.params)
+    phases = (Phase("embedding", ("embedding",), loss),)
+    why = "each image is told from all others of its batch"
+    return Act("embedding", phases, clustering.params, coupled=why)
 
 
 def contrast_terms(clustering: Clustering, invariances: Invariances, update: int) -> Terms:
     """Step 1: two views of an image, among those of all others."""
     rng = clustering.data.rng
-    x = clustering.data.real(clustering.params.batch_size)
+    x = clustering.data.real(clustering.params.piece)
     views = torch.cat([invariances(x, rng), invariances(x, rng)])
     e, e_view = clustering.embedding(views).chunk(2)
     return {"loss": -contrast(e, e_view, clustering.params.temperature)}

@@ -25,7 +25,7 @@ from ssavl.engine.act import Act
 from ssavl.engine.phase import Phase
 from ssavl.images.draws import Draws
 from ssavl.methods.method import Common, Leaves, Method, nothing
-from ssavl.methods.shared import Still
+from ssavl.methods.shared import NORMALISED, Still
 from ssavl.methods.ssavl.clusters import embedding_act, settle
 from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
 from ssavl.methods.ssavl.information import information_terms
@@ -47,7 +47,7 @@ def build(params: SsAvlParams, common: Common, data: Draws) -> Method:
     # A trunk that the critic shares is the critic's own, and keeps its start.
     starts = None if params.shared_trunk else players.code_encoder
     enter = partial(settle, clustering, starts) if clustering is not None else None
-    game = Act("gan", phases, common.optimisation, enter, players.open_codes)
+    game = Act("gan", phases, common.optimisation, enter, players.open_codes, coupled=NORMALISED)
     return Method(
         players.modules,
         (game,) if clustering is None else (embedding_act(clustering), game),
