@@ -171,6 +171,7 @@ def test_what_the_message_advises_goes_on_from_a_good_state(
         parameters: Mapping[str, Sequence[nn.Parameter]],
         optimisers: Mapping[str, torch.optim.Optimizer],
         compute: Compute,
+        pieces: int,
     ) -> dict[str, torch.Tensor]:
         own = optimisers[next(iter(phase.optimisers))]
         rates.append(own.param_groups[0]["lr"])
@@ -179,7 +180,7 @@ def test_what_the_message_advises_goes_on_from_a_good_state(
         spoil = number >= 3 and rates[-1] > 0.5 * rates[0]
         hook = first.register_hook(lambda gradient: gradient * torch.nan if spoil else gradient)
         try:
-            return update(phase, number, parameters, optimisers, compute)
+            return update(phase, number, parameters, optimisers, compute, pieces)
         finally:
             hook.remove()
 

@@ -1,4 +1,4 @@
-"""Tables of README.md, docs/reproduction.md and benchmarks/README.md, out of committed files.
+"""Tables of README.md, docs/ and benchmarks/README.md, out of committed files.
 
     python docs/tables            # write them
     python docs/tables --check    # exit 1 where a text differs from its files; part of `make lint`
@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import measured
+import speed
 import studies
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "docs/reproduction.md", "benchmarks/README.md")
-TABLES = {**studies.TABLES, **measured.TABLES}
+DOCUMENTS = ("README.md", "docs/reproduction.md", "docs/performance.md", "benchmarks/README.md")
+TABLES = {**studies.TABLES, **measured.TABLES, **speed.TABLES}
 
 MARKER = re.compile(r"<!-- (?P<kind>table|no file): (?P<what>.+) -->")
 MEASURED = re.compile(r"\|[^|`]*\.\d")  # a cell with a decimal point

@@ -54,7 +54,9 @@ def entry(network: nn.Module) -> dict[str, Any]:
     name = name_of(network)
     if name is None:
         raise ValueError(f"a {type(network).__name__} has no name in NETWORKS, so no file holds it")
-    return {"network": name, "config": network.config, "state": network.state_dict()}
+    # in the order of their shape, whatever memory format they were trained in
+    state = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+    return {"network": name, "config": network.config, "state": state}
 
 
 def kind_of(name: object) -> type[Rebuildable]:
