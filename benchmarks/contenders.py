@@ -19,7 +19,6 @@ from torch import Tensor
 
 Step = Callable[[], Any]
 
-ROOT = Path(__file__).parents[1]
 IMAGES, BATCH = 8000, 64
 AFTER_WARM_UP = 100_000  # phases are called as if this late, with every term on
 EVERY_STEP = ["train-gan.gp_every=1"]
@@ -53,9 +52,11 @@ def ours(what: str) -> Step:
 
 
 def _params(overrides: list[str]) -> Any:
+    import ssavl
     from ssavl.params.file import load_params
 
-    return load_params(ROOT / "params.yaml", overrides)
+    own = Path(ssavl.__file__).parents[1]  # the study of the same checkout
+    return load_params(own / "params.yaml", overrides)
 
 
 def _run(method: str, overrides: list[str]) -> Any:
@@ -98,7 +99,7 @@ def _phase(run: Any, name: str) -> None:
     playing = run.playing
     phase = next(own for own in playing.act.phases if own.name == name)
     known = getattr(playing, "parameters", playing.modules)  # an older checkout has no such
-    update(phase, 0, known, playing.optimisers, run.compute)
+    update(phase, AFTER_WARM_UP, known, playing.optimisers, run.compute)
 
 
 def _generator(shape: tuple[int, int, int], latents: Any, width: int = 16) -> Any:

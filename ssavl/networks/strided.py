@@ -17,6 +17,15 @@ from ssavl.networks.bilinear import Bilinear, back, forth, plain
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 LAST = torch.channels_last
+# Row 2 i + 1 - p of an image meets two rows of the map alone, by the weights 2 + p and p of a
+# column: for each p, and as well q of columns, the four of sixteen weights that a pixel meets.
+PARITIES = torch.tensor(
+    [
+        [KERNEL * (row + p) + column + q for row in (2, 0) for column in (2, 0)]
+        for p in (0, 1)
+        for q in (0, 1)
+    ]
+)
 SMALL = 2**21  # multiplications times four
 FEW = 4  # channels of images; from there on libraries are as fast, but for
 NARROW, SHORT = 16, 8  # so many channels, next to a map of so few rows
@@ -36,9 +45,8 @@ class Strided(Bilinear):
 
     def back(self, y: Tensor, w: Tensor) -> Tensor:
         (maps, channels), (batch, _, height, width) = w.shape[:2], y.shape
-        # Row 2 i + p meets only rows i + p - 1 and i + p of the map, by weights 3 - p and 1 - p.
-        parities = w.unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
-        parities = parities.permute(3, 5, 1, 0, 2, 4).reshape(4 * channels, maps, 2, 2)
+        parities = w.flatten(2)[:, :, PARITIES].permute(2, 1, 0, 3)
+        parities = parities.reshape(4 * channels, maps, 2, 2)
         found = F.conv2d(y, parities, padding=1).contiguous(memory_format=LAST)
         if channels == 1 or height <= SHORT:
             return _interleaved(found, channels)
@@ -54,8 +62,8 @@ class Strided(Bilinear):
         maps, channels = y.shape[1], x.shape[1]
         if channels == 1:
             y = y.contiguous()
-        else:  # three channels take twice as long as four
-            x = F.pad(x, (0, 0, 0, 0, 0, -channels % 4)).contiguous(memory_format=LAST)
+        elif channels < FEW:  # three channels take twice as long as four
+            x = F.pad(x, (0, 0, 0, 0, 0, FEW - channels)).contiguous(memory_format=LAST)
         w = conv2d_weight(x, (maps, x.shape[1], KERNEL, KERNEL), y, STRIDE, PADDING)
         return w[:, :channels].contiguous() if x.shape[1] > channels else w
 

@@ -116,7 +116,9 @@ def _felt(players: Players, update: int, x_gen: Tensor) -> Tensor:
     """
     warmup = players.params.mi_warmup
     weight = ramp(update, warmup.start, warmup.length)
-    return torch.lerp(x_gen.detach(), x_gen, weight) if weight else x_gen.detach()
+    if weight in (0, 1):
+        return x_gen if weight else x_gen.detach()
+    return torch.lerp(x_gen.detach(), x_gen, weight)
 
 
 def _views(players: Players, x: Tensor) -> list[Tensor]:
