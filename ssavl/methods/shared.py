@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ from ssavl.params.shared import RelaxationParams
 
 # why a batch of a training generator is computed at once
 NORMALISED = "the BatchNorm of the generator learns from the spread of the whole batch"
+
+Held = TypeVar("Held", bound=Generator)
 
 Terms = dict[str, Tensor]  # per-sample, (B,) each, in nats; the mean of "loss" is minimised
 
@@ -45,13 +48,10 @@ class Latents:
         return self.last
 
 
-class Still:
-    """A generator in training, held still while something else learns through it.
+class Around(Generic[Held]):
+    """A generator that is called in a way of its own. It keeps the protocol ``Generator``."""
 
-    It keeps the protocol ``Generator``.
-    """
-
-    def __init__(self, generator: ConvGenerator) -> None:
+    def __init__(self, generator: Held) -> None:
         self.generator = generator
         self.latent_space = generator.latent_space
         self.image_shape = generator.image_shape
@@ -59,26 +59,20 @@ class Still:
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """The generator's prior draws ``(n, D)``."""
         return self.generator.draw(n, rng)
+
+
+class Still(Around[ConvGenerator]):
+    """A generator in training, held still while something else learns through it."""
 
     def __call__(self, latents: Tensor) -> Tensor:
         with frozen(self.generator):
             return self.generator(latents)
 
 
-class Recomputed:
-    """A frozen generator whose activations are computed again on the way back, not kept.
-
-    It keeps the protocol ``Generator``, and gives the same images and gradients.
+class Recomputed(Around[Generator]):
+    """A frozen generator whose activations are computed again on the way back, not kept: the same
+    images and gradients.
     """
-
-    def __init__(self, generator: Generator) -> None:
-        self.generator = generator
-        self.latent_space = generator.latent_space
-        self.image_shape = generator.image_shape
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """The generator's prior draws ``(n, D)``."""
-        return self.generator.draw(n, rng)
 
     def __call__(self, latents: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
