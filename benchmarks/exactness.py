@@ -21,8 +21,8 @@ from typing import Any
 import torch
 
 from ssavl.engine.device import choose
-from ssavl.generators import load_generator
 from ssavl.generators.description import BlockDescription, Description
+from ssavl.generators.load import load_generator
 from ssavl.generators.source import GeneratorSource
 from ssavl.metrics.calibration import LEVELS
 from ssavl.models.files import load_encoders

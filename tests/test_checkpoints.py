@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ssavl.generators import GeneratorSource, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import GeneratorSource
 from ssavl.generators.statistics import statistics
 from ssavl.storage.weights import weights_hash
 from tests import strangers

@@ -21,7 +21,7 @@ from ssavl.cli.main import main
 from ssavl.cli.parameter import ParameterOption
 from ssavl.cli.subject import PRIORS
 from ssavl.errors import UserError
-from ssavl.latents.priors import Prior
+from ssavl.latents.names import Prior
 from ssavl.params.file import load_params
 from ssavl.params.stages import Params
 from ssavl.uses import export

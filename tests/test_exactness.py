@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssavl.generators import GeneratorSource, load_generator
 from ssavl.generators.description import BlockDescription, Description
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import GeneratorSource
 from ssavl.latents.space import Factorised
 from ssavl.models.files import load_encoders
 from tests.conftest import invoke

@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ssavl.engine.device import choose
-from ssavl.generators import GeneratorSource, load_generator
 from ssavl.generators.description import Description
 from ssavl.generators.foreign import ForeignGenerator, adapt
 from ssavl.generators.inspection import inspect
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import GeneratorSource
 from ssavl.models.files import load_encoders
 from ssavl.storage.weights import weights_hash
 from tests import strangers

@@ -10,7 +10,8 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import Transform
 
-from ssavl.latents.priors import TRUNCATION, Block, ErfTransform, Prior, TruncationTransform
+from ssavl.latents.names import Prior
+from ssavl.latents.priors import TRUNCATION, Block, ErfTransform, TruncationTransform
 from ssavl.latents.space import LatentSpace
 
 SPACE = LatentSpace(

@@ -11,7 +11,8 @@ from torch import Tensor
 
 import ssavl
 from ssavl.errors import UserError
-from ssavl.generators import WeightsFile, load_bundle, load_generator
+from ssavl.generators.load import load_bundle, load_generator
+from ssavl.generators.source import WeightsFile
 from ssavl.latents.posterior import Scored, scored_part
 from ssavl.latents.priors import Block
 from ssavl.latents.space import Factorised, LatentSpace

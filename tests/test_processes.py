@@ -113,3 +113,20 @@ def test_help_starts_at_once() -> None:
     ]
     ours, click = (min(times) for times in zip(*both, strict=True))
     assert ours <= 3 * click, f"ssavl --help {ours:.3f} s, import click {click:.3f} s"
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["prepare-data", "train-gan", "fit-encoders", "retrain-R", "evaluate", "render-figures"],
+)
+def test_to_say_what_would_run_takes_no_torch(stage: str) -> None:
+    """Importing it takes ten times as long as all the rest."""
+    code = (
+        "import sys; from click.testing import CliRunner; from ssavl.cli.main import main; "
+        f"result = CliRunner().invoke(main, ['{stage}', '--dry-run']); "
+        "print(result.output); sys.exit(result.exit_code or 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

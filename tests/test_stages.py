@@ -15,7 +15,9 @@ from ssavl.datasets.prepared import read_prepared
 from ssavl.engine.device import choose
 from ssavl.engine.log import read_log
 from ssavl.evaluate.baselines import sorted_by
-from ssavl.generators import GeneratorSource, Loaded, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.own import Loaded
+from ssavl.generators.source import GeneratorSource
 from ssavl.metrics.clustering import clustering
 from ssavl.models.files import load_encoders, load_model
 from ssavl.params.stages import FIGURES

@@ -21,7 +21,8 @@ import torch
 import yaml
 from PIL import Image
 
-from ssavl.generators import GeneratorSource, WeightsFile, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import GeneratorSource, WeightsFile
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from tests import strangers

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssavl.engine.device import Compute
-from ssavl.generators import Generator
+from ssavl.generators.protocol import Generator
 from ssavl.latents.space import Factorised
 from ssavl.metrics.likelihood.annealing import Annealed, Annealing, annealed
 from ssavl.metrics.likelihood.importance import importance_weighted

@@ -15,7 +15,9 @@ from ssavl.datasets.prepared import IMAGES, Prepared, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.evaluate.feature_cache import FeatureCache
-from ssavl.generators import Generator, Source, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.protocol import Generator
+from ssavl.generators.source import Source
 from ssavl.latents.draws import draws
 from ssavl.metrics.fidelity import (
     Features,

@@ -21,9 +21,11 @@ from ssavl.datasets.prepared import Prepared, Split, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.evaluate.bounds import Batch, Bounding, Bounds
-from ssavl.generators import Generator, Source, load_generator
 from ssavl.generators.inspection import GRADIENT, inspect, require
+from ssavl.generators.load import load_generator
 from ssavl.generators.pieces import InPieces
+from ssavl.generators.protocol import Generator
+from ssavl.generators.source import Source
 from ssavl.latents.draws import OFFSET, draws
 from ssavl.metrics.likelihood.surrogates import learned_sigma
 from ssavl.metrics.reconstruction import squared_error

@@ -15,8 +15,9 @@ from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.evaluate.baselines import baselines
 from ssavl.evaluate.surrogates import SurrogateMeans
-from ssavl.generators import Source, load_bundle
+from ssavl.generators.load import load_bundle
 from ssavl.generators.pieces import InPieces
+from ssavl.generators.source import Source
 from ssavl.latents.draws import OFFSET, together
 from ssavl.metrics.calibration import Calibration
 from ssavl.metrics.clustering import clustering, confusion

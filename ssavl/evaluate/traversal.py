@@ -12,7 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssavl.errors import UserError
-from ssavl.generators import Source, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import Source
 from ssavl.latents.draws import draws
 from ssavl.metrics.traversal import classes_by_value, contents, kept, kept_summary
 from ssavl.models.extractor import load_extractor

@@ -13,7 +13,8 @@ from ssavl.face.run import checked, play, seeded
 from ssavl.face.subject import describe
 from ssavl.generators.inspection import inspect, require
 from ssavl.generators.memory import AnyGan, as_generator
-from ssavl.latents.priors import Block, Prior
+from ssavl.latents.names import Prior
+from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
 from ssavl.models.held import Held

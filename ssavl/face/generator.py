@@ -8,7 +8,8 @@ from ssavl.engine.device import choose
 from ssavl.engine.isolation import isolated
 from ssavl.face.subject import describe
 from ssavl.generators.memory import AnyGan, as_generator
-from ssavl.latents.priors import Block, Prior
+from ssavl.latents.names import Prior
+from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.generator import GeneratorNetwork
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.generators.description import BlockDescription, Description
-from ssavl.latents.priors import Block, Prior
+from ssavl.latents.names import Prior
+from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.params.arguments import whole
 from ssavl.params.section import one_line

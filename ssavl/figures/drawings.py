@@ -16,7 +16,7 @@ from ssavl.figures.calibration import calibration_plot
 from ssavl.figures.curves import fit_curves, gan_curves, training_curves
 from ssavl.figures.grid import image_grid
 from ssavl.figures.scene import Scene
-from ssavl.generators import Generator
+from ssavl.generators.protocol import Generator
 from ssavl.latents import walks
 from ssavl.models.inference import InferenceModel
 from ssavl.params.stages import Figure as FigureName

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ssavl.engine.device import Compute
-from ssavl.generators import Generator
+from ssavl.generators.protocol import Generator
 from ssavl.models.inference import InferenceModel
 from ssavl.runs.workspace import seed_everything
 

@@ -16,18 +16,21 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ssavl.errors import UserError
-from ssavl.latents.priors import Block, Prior, Role
-from ssavl.latents.space import LatentSpace
+from ssavl.latents.names import Prior, Role
 from ssavl.params.section import Section, one_line
 from ssavl.params.shared import Size
 from ssavl.storage.documents import read_yaml
 from ssavl.storage.files import write_bytes
+
+if TYPE_CHECKING:
+    from ssavl.latents.priors import Block
+    from ssavl.latents.space import LatentSpace
 
 LONGEST = 500  # characters of a name in a checkpoint
 
@@ -44,6 +47,8 @@ class BlockDescription(Section):
 
     def block(self) -> Block:
         """The block itself. Raises ``ValueError`` for a prior that does not fit the role."""
+        from ssavl.latents.priors import Block  # with torch, which most descriptions do without
+
         return Block(self.role if self.name is None else self.name, self.role, self.prior, self.dim)
 
 
@@ -89,11 +94,11 @@ class Description(Section):
 
     def latent_space(self) -> LatentSpace | None:
         """The space, where it is described."""
-        return (
-            LatentSpace(entry.block() for entry in self.latents)
-            if self.latents is not None
-            else None
-        )
+        if self.latents is None:
+            return None
+        from ssavl.latents.space import LatentSpace
+
+        return LatentSpace(entry.block() for entry in self.latents)
 
     def over(self, other: Description) -> Description:
         """This description, with gaps filled from another.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +25,7 @@ from torch.distributions import (
     constraints,
 )
 
-from ssavl.latents.names import NAME
-
-Role = Literal["noise", "code", "category"]
-Prior = Literal["normal", "uniform", "truncated-normal", "sphere", "categorical"]
+from ssavl.latents.names import NAME, Prior, Role
 
 # of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
 TRUNCATION = 2.0

@@ -1,7 +1,6 @@
 r"""Latent spaces: ordered blocks with priors, and the factorised distributions over them.
 
-A generator's input is one flat tensor of shape ``(B, D)``, the concatenation of its blocks
-(Ye & Bors 2024, Eq. 3)
+A generator's input is one flat ``(B, D)`` tensor, its blocks in a row (Ye & Bors 2024, Eq. 3)
 
 .. math:: z \sim \mathcal N(0, I), \qquad c \sim U(-1, 1)^n \text{ or } \mathcal N(0, I), \qquad
           d \sim \mathrm{Cat}(K, 1/K).
@@ -25,7 +24,8 @@ from torch.distributions import (
     kl_divergence,
 )
 
-from ssavl.latents.priors import Block, Role
+from ssavl.latents.names import Role
+from ssavl.latents.priors import Block
 
 TEMPERATURE = 0.67  # Gumbel-softmax (Eq. 10); the value of Jang et al. 2017 for ten categories
 
@@ -236,8 +236,8 @@ class Factorised:
 
     def kl(self) -> dict[str, Tensor]:
         """Closed-form divergence from the prior in nats, ``(B,)`` per block."""
-        prior = self.space.prior(self.device)
-        return {name: kl_divergence(q, prior.blocks[name]) for name, q in self.blocks.items()}
+        prior = self.space.prior(self.device).blocks
+        return {name: kl_divergence(q, prior[name]) for name, q in self.blocks.items()}
 
     def over(self, space: LatentSpace) -> Factorised:
         """The marginal over some blocks. Raises ``KeyError`` for one that this has not."""

@@ -10,10 +10,12 @@ from torch import nn
 
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
-from ssavl.generators import Generator, Source, WeightsFile, load_generator
 from ssavl.generators.description import Description
+from ssavl.generators.load import load_generator
 from ssavl.generators.memory import AnyGan, as_generator
 from ssavl.generators.origin import Origin
+from ssavl.generators.protocol import Generator
+from ssavl.generators.source import Source, WeightsFile
 from ssavl.latents.space import LatentSpace
 from ssavl.models.files import Saved, file_of, load_model, write
 from ssavl.models.inference import InferenceModel

@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ssavl.errors import UserError
-from ssavl.latents.priors import Block, Prior, Role
+from ssavl.latents.names import Prior, Role
+from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.layout import ImageShape, blocked, layout
 from ssavl.params.section import Section, one_line

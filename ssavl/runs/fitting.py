@@ -13,8 +13,9 @@ from torch import Tensor
 from ssavl.engine.act import Act
 from ssavl.engine.optimiser import Optimiser
 from ssavl.errors import UserError
-from ssavl.generators import Loaded, Source
-from ssavl.latents.priors import Role
+from ssavl.generators.own import Loaded
+from ssavl.generators.source import Source
+from ssavl.latents.names import Role
 from ssavl.latents.space import LatentSpace
 from ssavl.methods import networks
 from ssavl.methods.method import Leaves, Method

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ssavl.engine.run import Run
-from ssavl.generators import Source
 from ssavl.generators.origin import Origin
+from ssavl.generators.source import Source
 from ssavl.methods.method import Leaves
 from ssavl.models.files import Saved, save_model
 from ssavl.models.inference import InferenceModel

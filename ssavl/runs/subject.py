@@ -8,7 +8,7 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from ssavl.generators import Generator
+from ssavl.generators.protocol import Generator
 from ssavl.methods.shared import Recomputed, Transform
 from ssavl.networks.folding import folded
 from ssavl.networks.generator import GeneratorNetwork

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ssavl.engine.device import Compute
-from ssavl.generators import Generator
+from ssavl.generators.protocol import Generator
 from ssavl.models.inference import InferenceModel
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.runs.probe import HeldOut, Probe, Watched, together

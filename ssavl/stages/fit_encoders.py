@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ssavl.generators import Source, identity, load_bundle
+from ssavl.generators import identity
 from ssavl.generators.inspection import inspect, require
+from ssavl.generators.load import load_bundle
+from ssavl.generators.source import Source
 from ssavl.generators.statistics import statistics
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.stages import Params
@@ -37,9 +39,7 @@ def fit_encoders(
             read, an encoder for blocks that the generator has not, a loss that is not finite.
         Interrupted: a signal; the same command continues.
     """
-    own = params.fit_encoders
-    compute = options.compute()
-    loaded = load_bundle(gan)
+    own, compute, loaded = params.fit_encoders, options.compute(), load_bundle(gan)
     generator = compute.place(loaded.generator)
     require(inspect(generator, params.seed), gan.spec, gradient=own.objective != "latent-nll")
     rng = seed_everything(params.seed, compute)

@@ -10,7 +10,8 @@ from ssavl.engine.log import LOG
 from ssavl.figures.drawings import ROWS, draw
 from ssavl.figures.save import save_drawing
 from ssavl.figures.scene import Scene
-from ssavl.generators import Source, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import Source
 from ssavl.models.bundle import folder_of, inferring, load_saved
 from ssavl.params.stages import Params
 from ssavl.runs.workspace import Options

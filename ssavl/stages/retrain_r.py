@@ -7,7 +7,9 @@ from typing import Any
 
 from ssavl.datasets.prepared import MANIFEST, read_prepared
 from ssavl.errors import UserError
-from ssavl.generators import Source, identity, load_generator
+from ssavl.generators import identity
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import Source
 from ssavl.models.bundle import check_fit
 from ssavl.models.files import file_of, load_encoders
 from ssavl.objectives.likelihood import Likelihood
@@ -52,8 +54,7 @@ def retrain_r(
         inputs["data"] = data / MANIFEST
     subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
     method = joint(subject, own, model, real)
-    watched = Watch(watch, generator.image_shape)
-    settings = params.of("beta", "likelihood", "retrain_r") | watched.settings
-    settings |= identity.settings(gan, generator)
+    watched, facts = Watch(watch, generator.image_shape), identity.settings(gan, generator)
+    settings = params.of("beta", "likelihood", "retrain_r") | watched.settings | facts
     job = Job("retrain-R", settings, inputs, out, options, compute, rng)
     return fit(job, method, model, subject, gan, watched)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from ssavl.errors import UserError
-from ssavl.generators import WeightsFile, load_generator
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import WeightsFile
 from ssavl.latents.space import LatentSpace
 from ssavl.model import Model
 from ssavl.models.files import Saved, load_encoders, save_model

@@ -10,7 +10,7 @@ import torch
 
 from ssavl.figures.grid import image_grid
 from ssavl.figures.save import save_figure
-from ssavl.generators import Source, dcgan, load_generator
+from ssavl.generators import dcgan
 from ssavl.generators.description import (
     Description,
     Layers,
@@ -19,6 +19,8 @@ from ssavl.generators.description import (
 )
 from ssavl.generators.inspection import Check, first_units
 from ssavl.generators.inspection import inspect as run_checks
+from ssavl.generators.load import load_generator
+from ssavl.generators.source import Source
 from ssavl.generators.statistics import statistics
 from ssavl.params.stages import Params
 from ssavl.runs.workspace import Options

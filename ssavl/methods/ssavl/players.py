@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ssavl.engine.schedule import openings
 from ssavl.images.draws import Draws
-from ssavl.latents.priors import Block, Role
+from ssavl.latents.names import Role
+from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.methods import networks
 from ssavl.methods.method import Common

@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor
 
+from ssavl.latents.names import Role
 from ssavl.latents.posterior import Posterior, Scored, scored_part
-from ssavl.latents.priors import Role
 from ssavl.objectives.elbo import Density, elbo
 
 SURROGATES: dict[str, tuple[Role, ...]] = {
