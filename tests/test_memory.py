@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,25 +12,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ssavl.engine import device
+from ssavl.engine import device, playing
 from ssavl.engine.act import Act
 from ssavl.engine.device import Compute, choose
 from ssavl.engine.phase import Phase
 from ssavl.engine.playing import Playing
 from ssavl.errors import UserError
-from ssavl.generators.foreign import ForeignGenerator
-from ssavl.latents.priors import Block
-from ssavl.latents.space import LatentSpace
-from ssavl.methods.shared import Recomputed
-from ssavl.models.files import load_encoders
-from ssavl.networks.generator import ConvGenerator
 from ssavl.params.shared import OptimisationParams
 from ssavl.runs import batch_size
 from ssavl.runs.batch_size import largest, measured
 from tests.conftest import invoke, tiny_overrides
 
 CPU = choose("cpu", "float32")
-SPACE = LatentSpace([Block("noise", "noise", "normal", 6)])
 
 
 def gradient(pieces: int) -> tuple[list[Tensor], dict[str, float]]:
@@ -78,58 +74,6 @@ def test_encoders_are_fitted_in_pieces(data: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
-class Own(nn.Module):
-    """A network of somebody else."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(6, 48), nn.ELU(), nn.Linear(48, 48), nn.Tanh())
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z).view(-1, 3, 4, 4)
-
-
-GENERATORS: dict[str, Callable[[], nn.Module]] = {
-    "ours": lambda: ConvGenerator(SPACE, (1, 28, 28), 4, 16, {}),
-    "a stranger's": lambda: ForeignGenerator(
-        Own(), SPACE, (6,), (-1.0, 1.0), (3, 4, 4), False, "module"
-    ),
-}
-
-
-@pytest.mark.parametrize("name", GENERATORS)
-def test_activations_computed_again_change_no_bit_and_take_less(name: str) -> None:
-    torch.manual_seed(0)
-    generator = GENERATORS[name]().eval().requires_grad_(False)
-    latents = torch.randn(16, 6, requires_grad=True)
-    found, kept = [], []
-    for own in (generator, Recomputed(generator)):  # type: ignore[arg-type]
-        sizes: list[int] = []
-
-        def keep(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
-            sizes.append(tensor.numel())
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            x = own(latents)
-        (gradient,) = torch.autograd.grad(x.square().sum(), latents)
-        found.append((x, gradient))
-        kept.append(sum(sizes))
-    assert torch.equal(found[0][0], found[1][0])
-    assert torch.equal(found[0][1], found[1][1])
-    assert kept[1] < kept[0] / 4
-
-
-def test_encoders_learn_the_same_with_activations_computed_again(data: Path) -> None:
-    weights = []
-    for value in ("false", "true"):
-        few = ["--objective", "elbo", "--set", f"fit-encoders.recompute={value}"]
-        result = invoke("fit-encoders", *tiny_overrides(), *few, "--out", value)
-        assert result.exit_code == 0, result.output
-        weights.append(load_encoders(Path(value)).state_dict())
-    assert all(torch.equal(own, weights[1][name]) for name, own in weights[0].items())
-
-
 @pytest.mark.parametrize(("holds", "found"), [(1, 1), (7, 4), (64, 64), (10**9, 2**16)])
 def test_the_largest_batch_is_a_power_of_two_that_fits(holds: int, found: int) -> None:
     tried: list[int] = []
@@ -178,3 +122,26 @@ def test_a_slow_bf16_is_said_and_auto_is_not(
     monkeypatch.setattr(device, "_multiplies_bf16", lambda chosen: True)
     assert choose("cpu", "bf16").bf16
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["fit-encoders", "retrain-R"])
+def test_a_fit_in_pieces_resumes_to_the_same_bits(command: str, data: Path) -> None:
+    """Nothing of a batch in pieces outlives its iteration."""
+    section = command.replace("-", "_")
+    overrides = tiny_overrides(**{f"{section}__pieces": 4})
+    assert invoke(command, *overrides, "--out", "whole").exit_code == 0
+    shutil.rmtree(".ssavl")
+    own = playing.Playing.iterate
+
+    def killed(self: playing.Playing) -> set[str]:
+        if self.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return own(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(playing.Playing, "iterate", killed)
+        assert invoke(command, *overrides, "--out", "again").exit_code == 143
+    result = invoke(command, *overrides, "--out", "again")
+    assert "resuming at iteration 3" in result.stderr
+    for name in ("encoders.pt", "log.csv"):
+        assert Path("again", name).read_bytes() == Path("whole", name).read_bytes()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from ssavl.engine.phase import frozen
 from ssavl.generators.protocol import Generator
@@ -21,8 +19,6 @@ from ssavl.params.shared import RelaxationParams
 
 # why a batch of a training generator is computed at once
 NORMALISED = "the BatchNorm of the generator learns from the spread of the whole batch"
-
-Held = TypeVar("Held", bound=Generator)
 
 Terms = dict[str, Tensor]  # per-sample, (B,) each, in nats; the mean of "loss" is minimised
 
@@ -48,10 +44,13 @@ class Latents:
         return self.last
 
 
-class Around(Generic[Held]):
-    """A generator that is called in a way of its own. It keeps the protocol ``Generator``."""
+class Still:
+    """A generator in training, held still while something else learns through it.
 
-    def __init__(self, generator: Held) -> None:
+    It keeps the protocol ``Generator``.
+    """
+
+    def __init__(self, generator: ConvGenerator) -> None:
         self.generator = generator
         self.latent_space = generator.latent_space
         self.image_shape = generator.image_shape
@@ -60,25 +59,9 @@ class Around(Generic[Held]):
         """The generator's prior draws ``(n, D)``."""
         return self.generator.draw(n, rng)
 
-
-class Still(Around[ConvGenerator]):
-    """A generator in training, held still while something else learns through it."""
-
     def __call__(self, latents: Tensor) -> Tensor:
         with frozen(self.generator):
             return self.generator(latents)
-
-
-class Recomputed(Around[Generator]):
-    """A frozen generator whose activations are computed again on the way back, not kept: the same
-    images and gradients.
-    """
-
-    def __call__(self, latents: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return self.generator(latents)
-        x: Tensor = checkpoint(self.generator, latents, use_reentrant=False)
-        return x
 
 
 def part(latents: Tensor, space: LatentSpace, subspace: LatentSpace) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ssavl.generators.protocol import Generator
-from ssavl.methods.shared import Recomputed, Transform
+from ssavl.generators.recomputed import Recomputed
+from ssavl.methods.shared import Transform
 from ssavl.networks.folding import folded
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.invariances import Invariances

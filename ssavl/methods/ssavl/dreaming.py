@@ -77,24 +77,32 @@ class Dream:
 
 
 class Dreamt:
-    """Latents and their images: the phases of one iteration share a batch, since the generator
-    stands still between them. Who asks first, or again, makes the next.
+    """Latents and their images: the phases of one iteration share its batches, since the generator
+    stands still between them. Of a batch in pieces each piece is one.
 
     Nothing of it outlives an iteration.
     """
 
     def __init__(self, dream: Dream) -> None:
         self.dream = dream
-        self._takers: set[str] = set()
-        self._batch: tuple[Tensor, Tensor] | None = None
+        self._update = -1
+        self._batches: list[tuple[Tensor, Tensor]] = []
+        self._taken: dict[str, int] = {}
 
-    def take(self, name: str) -> tuple[Tensor, Tensor]:
-        """Latents ``(B, D)`` and images ``(B, C, H, W)`` for the encoder of a name."""
-        if self._batch is None or name in self._takers:
+    def take(self, name: str, update: int) -> tuple[Tensor, Tensor]:
+        """Latents ``(B, D)`` and images ``(B, C, H, W)`` for the encoder of a name.
+
+        Args:
+            update: number of the iteration; who is the first in it to ask for a batch makes it.
+        """
+        if update != self._update:
+            self._update, self._batches, self._taken = update, [], {}
+        place = self._taken.get(name, 0)
+        if place == len(self._batches):
             drawn = self.dream.latents()
-            self._batch, self._takers = (drawn, _images(self.dream, drawn)), set()
-        self._takers.add(name)
-        return self._batch
+            self._batches.append((drawn, _images(self.dream, drawn)))
+        self._taken[name] = place + 1
+        return self._batches[place]
 
 
 def dreams(dream: Dream) -> tuple[Phase, ...]:
@@ -114,7 +122,7 @@ def dream_terms(dreamt: Dreamt, name: str, update: int) -> Terms:
     dream = dreamt.dream
     encoder, fitting = dream.encoders[name], dream.fitting
     space = dream.generator.latent_space
-    drawn, made = dreamt.take(name)
+    drawn, made = dreamt.take(name, update)
     x = fitting.seen(made)
     posterior, transformed = read(encoder, x, made, fitting)
     terms: Terms = {}
