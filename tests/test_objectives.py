@@ -17,7 +17,7 @@ from ssavl.objectives.elbo import elbo
 from ssavl.objectives.invariances import Invariances
 from ssavl.objectives.likelihood import Likelihood, LikelihoodName, bits_per_dimension
 from ssavl.objectives.mutual_information import code_nll
-from ssavl.objectives.wgan_gp import _gradient, critic_loss, generator_loss, gradient_penalty
+from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
 from tests.linear_gaussian import SIGMA, LinearGaussian
 
 
@@ -352,38 +352,3 @@ def test_openings_follow_one_another() -> None:
 def test_ramp() -> None:
     assert [ramp(step, 2, 4) for step in range(8)] == [0, 0, 0.25, 0.5, 0.75, 1, 1, 1]
     assert ramp(0, 0, 0) == 1
-
-
-class Quadratic(nn.Module):
-    """A critic that does not know its gradient."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Softplus(), nn.Linear(8, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).squeeze(1)
-
-
-def test_a_compiled_penalty_has_the_gradients_of_an_eager_one() -> None:
-    """By ``torch.func.grad`` inside what is compiled; a critic compiled by itself is refused."""
-    torch.manual_seed(0)
-    critic, x = Quadratic(), torch.rand(5, 1, 4, 4)
-    weights = list(critic.parameters())
-
-    def penalty(images: Tensor) -> Tensor:
-        return (_gradient(critic, images).flatten(1).norm(dim=1) - 1).square().sum()
-
-    eager = torch.autograd.grad(penalty(x), weights, allow_unused=True)
-    compiled = torch.compile(penalty, backend="aot_eager", fullgraph=True)
-    found = torch.autograd.grad(compiled(x), weights, allow_unused=True)
-    for one, other in zip(eager, found, strict=True):
-        assert one is None or (other is not None and torch.allclose(one, other, atol=1e-6))
-    x_gen = torch.rand(5, 1, 4, 4)
-    alone = torch.compile(Quadratic(), backend="aot_eager")
-    with pytest.raises(TypeError, match="compile the function that calls"):
-        gradient_penalty(alone, x, x_gen, torch.Generator())
-    in_place = Quadratic()
-    in_place.compile(backend="aot_eager")
-    with pytest.raises(TypeError, match="compile the function that calls"):
-        gradient_penalty(in_place, x, x_gen, torch.Generator())

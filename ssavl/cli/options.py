@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ssavl.cli import parameter_file
-from ssavl.cli.kinds import ASSIGNMENT, DEVICE, FOLDER, PATH, Real
-from ssavl.cli.parameter import Command, largest_batch, overrides, parameter
+from ssavl.cli.flags import COMPUTES, PARAMETERS, PRINTS, TRAINS
+from ssavl.cli.kinds import FOLDER, PATH
+from ssavl.cli.parameter import Command, largest_batch, overrides
 
 if TYPE_CHECKING:
     from ssavl.params.stages import Params
@@ -34,6 +35,7 @@ class Common:
     checkpoint_seconds: float = 60.0
     finish: bool = False
     from_state: Path | None = None
+    compiled: bool = False
 
     def load(self) -> Params:
         """Validated parameters.
@@ -57,6 +59,7 @@ class Common:
             self.finish,
             self.from_state,
             largest_batch(),
+            self.compiled,
         )
 
     def stops_here(self, what: str, settings: Mapping[str, Any], paths: Mapping[str, Any]) -> bool:
@@ -90,75 +93,6 @@ def _plain(value: Any) -> str | list[str] | None:
     if isinstance(value, (list, tuple)):
         return [str(one) for one in value]
     return str(value)
-
-
-PARAMETERS = (
-    click.option(
-        "--params",
-        type=PATH,
-        metavar="FILE",
-        show_default="params.yaml, if there is one here",
-        help="Parameter file.",
-    ),
-    click.option(
-        "--set",
-        "assignments",
-        type=ASSIGNMENT,
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Parameter to set, over the file's value; may be repeated.",
-    ),
-    parameter("seed", 0, click.IntRange(0, 2**31 - 1), "Seed of everything random."),
-)
-COMPUTES = (
-    click.option(
-        "--device",
-        type=DEVICE,
-        metavar="DEVICE",
-        show_default="SSAVL_DEVICE, else auto",
-        help="Device to compute on: auto, cpu, cuda, cuda:1, mps, ...",
-    ),
-    click.option(
-        "--precision",
-        type=click.Choice(["auto", "float32", "bf16"]),
-        show_default="SSAVL_PRECISION, else auto",
-        help="Precision that networks compute in.",
-    ),
-)
-TRAINS = (
-    click.option(
-        "--checkpoint-seconds",
-        type=Real(0),
-        default=60.0,
-        show_default=True,
-        help="Seconds between saves of the state that a stopped run resumes from.",
-    ),
-    click.option(
-        "--finish",
-        is_flag=True,
-        help="Take what a stopped run of this command has learned so far for its result.",
-    ),
-    click.option(
-        "--from-state",
-        type=PATH,
-        metavar="FILE",
-        show_default="that of a stopped run of this command, else none",
-        help="State of another run to go on from, with other parameters: a state.pt in .ssavl.",
-    ),
-)
-PRINTS = (
-    click.option(
-        "--json",
-        "as_json",
-        is_flag=True,
-        help="Print the result as JSON, and nothing else on stdout.",
-    ),
-    click.option(
-        "--dry-run",
-        is_flag=True,
-        help="Check the parameters, say what would run, write nothing.",
-    ),
-)
 
 
 def common(*, computes: bool = True, trains: bool = False) -> Callable[[Command], Command]:

@@ -14,6 +14,8 @@ from torch import nn
 
 from ssavl.errors import UserError, first_line
 
+BACKEND = "inductor"  # PyTorch's own compiler
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -24,10 +26,12 @@ class Compute:
     Attributes:
         device: where parameters and batches live.
         bf16: whether networks run under bfloat16 autocast; losses and densities stay in float32.
+        compiled: whether networks in training are compiled.
     """
 
     device: torch.device
     bf16: bool
+    compiled: bool = False
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which networks are called."""
@@ -48,7 +52,8 @@ class Compute:
     @property
     def kind(self) -> dict[str, str]:
         """What of it decides a run's bits."""
-        return {"device": self.device.type, "precision": "bf16" if self.bf16 else "float32"}
+        own = {"device": self.device.type, "precision": "bf16" if self.bf16 else "float32"}
+        return {**own, "compiled": BACKEND} if self.compiled else own
 
     def describe(self) -> dict[str, str | int]:
         """What ``run.json`` says of it."""
@@ -83,7 +88,9 @@ def exact() -> Iterator[None]:
         set_exactness(*before)
 
 
-def choose(device: str | None = None, precision: str | None = None) -> Compute:
+def choose(
+    device: str | None = None, precision: str | None = None, compiled: bool = False
+) -> Compute:
     """The compute for a device (``auto``, ``cpu``, ``cuda:1``) and a precision (``auto``,
     ``float32``, ``bf16``).
 
@@ -91,8 +98,13 @@ def choose(device: str | None = None, precision: str | None = None) -> Compute:
     same on every machine, else ``auto``: the GPU where there is one, bfloat16 where the hardware
     multiplies in it.
 
+    Args:
+        compiled: whether networks in training are compiled: on CUDA, and elsewhere where
+            ``SSAVL_COMPILE`` says so.
+
     Raises:
-        UserError: a device that this machine has not, or an unknown precision.
+        UserError: a device that this machine has not, an unknown precision, or a compiler for
+            something else than CUDA.
     """
     device = device or os.environ.get("SSAVL_DEVICE") or "auto"
     precision = precision or os.environ.get("SSAVL_PRECISION") or "auto"
@@ -108,6 +120,11 @@ def choose(device: str | None = None, precision: str | None = None) -> Compute:
         ) from None
     if precision not in ("auto", "float32", "bf16"):
         raise UserError(f"precision '{precision}' is unknown: auto, float32 or bf16")
+    if compiled and chosen.type != "cuda" and os.environ.get("SSAVL_COMPILE", "") in ("", "0"):
+        raise UserError(
+            f"--compile is for CUDA, and this run is on {chosen.type}: leave it out, or set "
+            "SSAVL_COMPILE=1 to compile here all the same"
+        )
     able = _multiplies_bf16(chosen)
     if precision == "bf16" and chosen.type == "cpu" and not able:
         print(
@@ -115,7 +132,8 @@ def choose(device: str | None = None, precision: str | None = None) -> Compute:
             "and is 2 to 3 times slower than in float32, which auto would take",
             file=sys.stderr,
         )
-    return Compute(chosen, precision == "bf16" or (precision == "auto" and able))
+    bf16 = precision == "bf16" or (precision == "auto" and able)
+    return Compute(chosen, bf16, compiled)
 
 
 def _multiplies_bf16(device: torch.device) -> bool:

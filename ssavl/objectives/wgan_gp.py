@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ssavl.errors import UserError
 
 
 class Score(Protocol):
@@ -35,7 +37,7 @@ def gradient_penalty(critic: Score, x: Tensor, x_gen: Tensor, rng: torch.Generat
         rng: draws one epsilon per sample, on the images' device.
 
     Raises:
-        TypeError: a critic that was compiled by itself, and does not know its gradient.
+        UserError: a critic that was compiled by itself, and does not know its gradient.
     """
     epsilon = torch.rand(len(x), generator=rng, device=x.device).view(-1, *[1] * (x.ndim - 1))
     between = torch.lerp(x_gen.detach(), x, epsilon)
@@ -56,15 +58,25 @@ def generator_loss(critic: Score, x_gen: Tensor) -> Tensor:
 def _gradient(critic: Score, x: Tensor) -> Tensor:
     if isinstance(critic, Graded):
         return critic.gradient(x)
-    if torch.compiler.is_compiling():  # what a compiler can differentiate twice
-        gradient: Tensor = torch.func.grad(lambda images: critic(images).sum())(x)
-        return gradient
-    if getattr(critic, "_compiled_call_impl", None) or hasattr(critic, "_orig_mod"):
-        # it raises, or in older versions drops the gradient without a word
-        raise TypeError(
-            "a compiled critic has no second derivative: compile the function that calls "
-            "gradient_penalty, not the critic"
+    if torch.compiler.is_compiling():  # autograd.grad would leave the graph; this is part of it
+        found: Tensor = torch.func.grad(lambda own: critic(own).sum())(x)
+        return found
+    if _is_compiled(critic):
+        raise UserError(
+            "the gradient penalty needs a second derivative, which a compiled critic has not: "
+            "compile the whole loss instead, or leave the critic as it is"
         )
     x = x.requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return gradient
+
+
+def _is_compiled(critic: Score) -> bool:
+    """Whether it, or a part of it, goes through compiled code when it is called.
+
+    Of that, PyTorch raises where a gradient's gradient is asked for, or drops it in silence.
+    """
+    parts = critic.modules() if isinstance(critic, nn.Module) else ()
+    return hasattr(critic, "_torchdynamo_orig_callable") or any(
+        part._compiled_call_impl is not None or hasattr(part, "_orig_mod") for part in parts
+    )

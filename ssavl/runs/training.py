@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ssavl.engine.compiling import compiled
 from ssavl.engine.device import Compute
 from ssavl.engine.finish import finish
 from ssavl.engine.finite import NotFiniteError
@@ -81,7 +82,8 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
             probe,
             options.checkpoint_seconds,
         )
-        _train(run, job, work)
+        with compiled(method.modules.values(), job.compute):
+            _train(run, job, work)
         left = {**leave(run), "iterations": run.playing.step}
         for log in sorted(scratch.glob("log*.csv")):
             write_bytes(job.out / log.name, log.read_bytes())

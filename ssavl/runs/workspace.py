@@ -24,8 +24,8 @@ LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, as opposed to what. Of this, the kind of device, the precision and the start are
-    part of a run's identity, since they decide its bits.
+    """How to run, as opposed to what. Of this, the kind of device, the precision, the compiler and
+    the start are part of a run's identity, since they decide its bits.
 
     Attributes:
         device, precision: as in :func:`ssavl.engine.device.choose`.
@@ -33,6 +33,7 @@ class Options:
         finish: whether to take the saved state of a stopped run for its end.
         start: the state of another run to begin at.
         largest_batch: whether to measure how large a batch can be.
+        compiled: whether the networks that are trained are compiled.
     """
 
     device: str | None = None
@@ -41,16 +42,17 @@ class Options:
     finish: bool = False
     start: Path | None = None
     largest_batch: bool = False
+    compiled: bool = False
 
     def compute(self) -> Compute:
         """The device and precision, for the whole of this process.
 
         Raises:
-            UserError: this machine has them not.
+            UserError: this machine has them not, or no use for a compiler.
         """
         set_exactness(tf32=False, deterministic=True)  # the process is a command's own
         keep_freed()
-        return choose(self.device, self.precision)
+        return choose(self.device, self.precision, self.compiled)
 
 
 @dataclass
