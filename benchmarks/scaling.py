@@ -22,7 +22,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).with_suffix(".json")
 AXES: dict[str, list[int]] = {
-    "images": [1_000, 10_000, 100_000, 1_000_000],
+    "images": [1, 1_000, 10_000, 100_000, 1_000_000],
     "pixels": [28, 32, 64, 128, 256],
     "latents": [8, 32, 128, 512],
     "batch": [1, 4, 16, 64, 256],
@@ -64,17 +64,27 @@ print(sorted(times)[len(times) // 2])
 """
 
 
+# a process's peak is never below that of who started it, so somebody small does
+LAUNCH = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:])
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+sys.exit(done.returncode)
+"""
+
+
 def measured(command: list[str]) -> tuple[str, float, float]:
     """What a process prints, its CPU seconds and its peak memory in MiB."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     environment["SSAVL_PRECISION"] = "float32"
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    launched = [sys.executable, "-c", LAUNCH, *command]
+    done = subprocess.run(launched, stdout=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:
         sys.exit(f"{command[:4]} failed")
-    return said, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    *said, usage = done.stdout.splitlines()
+    seconds, memory = map(float, usage.split())
+    return "\n".join(said), seconds, memory
 
 
 def images(count: int, folder: Path) -> dict[str, float]:
@@ -111,8 +121,8 @@ def exponent(axis: str, rows: list[dict[str, float]]) -> float:
     """Of the cost, without what the smallest size costs to begin with; of pixels, not of sides."""
     sizes = np.array([row["size"] ** (2 if axis == "pixels" else 1) for row in rows])
     seconds = np.array([row["seconds"] for row in rows])
-    if axis == "images":  # the first is the start of the process
-        sizes, seconds = sizes[1:], seconds[1:] - seconds[0]
+    if axis == "images":  # the first is the start of the process, the second little more
+        sizes, seconds = sizes[2:], seconds[2:] - seconds[0]
     return round(float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]), 3)
 
 
