@@ -6,13 +6,16 @@ import pytest
 import torch
 from torch import nn
 
+from ssavl.errors import UserError
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
+from ssavl.methods.networks import trunk
 from ssavl.networks.critic import Critic
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.layout import layout
 from ssavl.networks.trunk import Trunk
+from ssavl.params.shared import EncoderParams, TrunkParams
 
 SPACE = LatentSpace(
     [Block("noise", "noise", "normal", 5), Block("category", "category", "categorical", 3)]
@@ -99,3 +102,36 @@ def test_config_rebuilds_the_network() -> None:
     assert again.config == generator.config
     encoder = Encoder(Trunk((3, 32, 32), 2, 8), SPACE)
     assert Encoder.from_config(encoder.config).config == encoder.config
+
+
+@pytest.mark.parametrize(("side", "stem"), [(28, 1), (64, 1), (128, 2), (256, 4), (512, 8)])
+def test_an_encoder_reads_large_images_in_blocks_and_a_critic_does_not(
+    side: int, stem: int
+) -> None:
+    shape = (3, side, side)
+    with torch.device("meta"):
+        assert trunk(EncoderParams(width=2, features=8), shape).stem == stem
+        assert trunk(TrunkParams(width=2, features=8), shape).stem == 1
+        assert side < 64 or trunk(EncoderParams(width=2, features=8, stem=2), shape).stem == 2
+
+
+def test_an_encoder_of_blocks_is_rebuilt_and_its_gradient_is_autograds() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(Trunk((3, 64, 64), 2, 8, stem=2), SPACE)
+    x = torch.rand(3, 3, 64, 64, requires_grad=True)
+    again = Encoder.from_config(encoder.config)
+    again.load_state_dict(encoder.state_dict())
+    assert torch.equal(again(x), encoder(x))
+    results = encoder.trunk.results(x)
+    cotangents = torch.randn(3, 8)
+    (wanted,) = torch.autograd.grad((results[-1] * cotangents).sum(), x)
+    assert torch.allclose(encoder.trunk.pulled_back(results, cotangents), wanted, atol=1e-6)
+    assert "stem" not in Encoder(Trunk((3, 64, 64), 2, 8), SPACE).config
+
+
+def test_blocks_that_do_not_divide_an_image_are_refused() -> None:
+    with pytest.raises(ValueError, match="blocks of 8 pixels do not divide images of 28 x 28"):
+        Trunk((1, 28, 28), 2, 8, stem=8)
+    told = {**Encoder(Trunk((3, 64, 64), 2, 8, stem=2), SPACE).config, "stem": 3}
+    with pytest.raises(UserError, match="blocks of 3 pixels do not divide"):
+        Encoder.from_config(told)
