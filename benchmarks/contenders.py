@@ -170,17 +170,17 @@ def _model(what: str) -> Step:
 
 
 def _disentanglement() -> Step:
-    """Every metric of 15,000 points of ten dimensions and five factors."""
+    """Every metric of 3,000 points of ten dimensions and five factors."""
     import numpy as np
 
     from ssavl.metrics.disentanglement.all import disentanglement
     from ssavl.metrics.disentanglement.representation import represent
 
     rng = np.random.default_rng(0)
-    factors = rng.integers(0, [3, 6, 40, 32, 32], (15_000, 5))
-    codes = factors @ rng.normal(size=(5, 10)) + rng.normal(size=(15_000, 10))
+    factors = rng.integers(0, [3, 6, 8, 8, 8], (3_000, 5))
+    codes = factors @ rng.normal(size=(5, 10)) + rng.normal(size=(3_000, 10))
     sample = represent(codes, factors, np.linspace(0, 4, 10))
-    return lambda: disentanglement(sample, 10_000, 5_000, 20, 10, 0, 1)
+    return lambda: disentanglement(sample, 2_000, 1_000, 20, 2, 0, 1)
 
 
 def naive(what: str) -> Step:
