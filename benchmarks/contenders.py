@@ -36,16 +36,16 @@ def ours(what: str) -> Step:
     except ImportError:
         pass  # an older checkout
     if what in LARGE:
-        return _reading(LARGE[what])
+        return reading(LARGE[what])
     if what == "vae":
-        return _run("vae", [*NOISE, "train.batch_size=64"]).iterate
+        return training("vae", [*NOISE, "train.batch_size=64"]).iterate
     if what == "fit":
         return _fit().iterate
     if what == "disentanglement":
         return _disentanglement()
     if what in ("encode-one", "encode-many", "invert"):
         return _model(what)
-    run = _run("ss-avl", [] if what == "default" else EVERY_STEP)
+    run = training("ss-avl", [] if what == "default" else EVERY_STEP)
     if what in ("iteration", "default"):
         return run.iterate
     return lambda: _phase(run, what)
@@ -59,8 +59,8 @@ def _params(overrides: list[str]) -> Any:
     return load_params(own / "params.yaml", overrides)
 
 
-def _run(method: str, overrides: list[str]) -> Any:
-    """A training of the registry at its last act."""
+def training(method: str, overrides: list[str], device: str | None = "cpu") -> Any:
+    """A training of the registry at its last act, on random images, long after every warm-up."""
     from ssavl.engine.device import choose
     from ssavl.engine.run import Run
     from ssavl.images.draws import Draws
@@ -68,12 +68,12 @@ def _run(method: str, overrides: list[str]) -> Any:
     from ssavl.methods.registry import make
 
     long = [f"train-gan.iterations={2 * AFTER_WARM_UP}", f"train.iterations={2 * AFTER_WARM_UP}"]
-    params, compute = _params([*overrides, *long]), choose("cpu")
+    params, compute = _params([*overrides, *long]), choose(device)
     rng = compute.generator(0)
     images = torch.randint(256, (IMAGES, 1, 28, 28), dtype=torch.uint8).numpy()
 
     def take(index: Tensor) -> Tensor:  # as prepared data do
-        return torch.from_numpy(images[index.numpy()]).float() / 255
+        return (torch.from_numpy(images[index.cpu().numpy()]).float() / 255).to(index.device)
 
     data = Draws((1, 28, 28), IMAGES, take, lambda n: iter(take(torch.arange(n)).split(n)), rng)
     own = params.train_gan if method == "ss-avl" else params.train
@@ -110,41 +110,40 @@ def _generator(shape: tuple[int, int, int], latents: Any, width: int = 16) -> An
 
 def _fit() -> Any:
     """The default study's fit-encoders, on an untrained generator."""
-    from ssavl.engine.device import choose
-    from ssavl.engine.run import Run
     from ssavl.methods.networks import latent_space
     from ssavl.objectives.likelihood import Likelihood
-    from ssavl.runs.fitting import Subject, dreaming
 
-    params, compute = _params([]), choose("cpu")
-    rng = compute.generator(0)
-    generator = compute.place(_generator((1, 28, 28), latent_space(params.latents)))
-    subject = Subject(generator, Likelihood.of(params.likelihood), params.beta, rng)
-    method, _ = dreaming(subject, params.fit_encoders, {})
-    for module in method.modules.values():
-        compute.place(module)
-    return Run(method.modules, method.acts, compute, rng, Path(tempfile.mkdtemp()))
+    params = _params([])
+    generator = _generator((1, 28, 28), latent_space(params.latents))
+    likelihood = Likelihood.of(params.likelihood)
+    return _fitting(generator, likelihood, params.fit_encoders, params.beta)
 
 
-def _reading(size: int) -> Step:
-    """fit-encoders of somebody's generator of noise, by the toolkit's defaults."""
-    from ssavl.engine.device import choose
-    from ssavl.engine.run import Run
+def reading(size: int, latents: int = LATENTS, batch: int = BATCH, width: int = 32) -> Step:
+    """fit-encoders of somebody's generator of noise, by the toolkit's defaults but for sizes."""
     from ssavl.latents.priors import Block
     from ssavl.latents.space import LatentSpace
     from ssavl.objectives.likelihood import Likelihood
     from ssavl.params.stages import FitEncodersParams
+
+    space = LatentSpace([Block("noise", "noise", "normal", latents)])
+    generator = _generator((3, size, size), space, width)
+    params = FitEncodersParams(batch_size=batch, encoder={"width": width})
+    return _fitting(generator, Likelihood(), params).iterate
+
+
+def _fitting(generator: Any, likelihood: Any, params: Any, beta: float = 1.0) -> Any:
+    """A fit of encoders to a generator, ready to run."""
+    from ssavl.engine.device import choose
+    from ssavl.engine.run import Run
     from ssavl.runs.fitting import Subject, dreaming
 
     compute = choose("cpu")
     rng = compute.generator(0)
-    space = LatentSpace([Block("noise", "noise", "normal", LATENTS)])
-    generator = compute.place(_generator((3, size, size), space, 32))
-    subject = Subject(generator, Likelihood(), 1.0, rng)
-    method, _ = dreaming(subject, FitEncodersParams(), {})
+    method, _ = dreaming(Subject(compute.place(generator), likelihood, beta, rng), params, {})
     for module in method.modules.values():
         compute.place(module)
-    return Run(method.modules, method.acts, compute, rng, Path(tempfile.mkdtemp())).iterate
+    return Run(method.modules, method.acts, compute, rng, Path(tempfile.mkdtemp()))
 
 
 def _model(what: str) -> Step:

@@ -11,22 +11,14 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import torch
+from contenders import AFTER_WARM_UP, training
 
-from ssavl.engine.device import choose
-from ssavl.engine.memory import Memory
+from ssavl.engine.heap import keep_freed
 from ssavl.engine.run import Run
-from ssavl.images.draws import Draws
-from ssavl.methods.method import Common
-from ssavl.methods.registry import make
-from ssavl.params.file import load_params
 
-ROOT = Path(__file__).parents[1]
-AFTER_WARM_UP = 100_000  # phases are called as if this late, with every term on
 VARIANTS: dict[str, list[str]] = {
     "default study": [],
     "penalty on every step": ["train-gan.gp_every=1"],
@@ -42,25 +34,6 @@ VARIANTS: dict[str, list[str]] = {
 }
 
 
-def build(overrides: list[str], scratch: Path) -> Run:
-    """The last act of the default study with some parameters changed, on random images."""
-    long = f"train-gan.iterations={2 * AFTER_WARM_UP}"
-    params = load_params(ROOT / "params.yaml", [*overrides, long])
-    own, compute = params.train_gan, choose()
-    rng = compute.generator(0)
-    images = torch.rand(512, 1, 28, 28, device=compute.device)
-    data = Draws(
-        (1, 28, 28), len(images), lambda index: images[index], lambda n: iter(images.split(n)), rng
-    )
-    method = make("ss-avl", own, Common.of(params, own, rng), data)
-    for module in method.modules.values():
-        compute.place(module)
-    clusters = method.modules.get("clusters")
-    if isinstance(clusters, Memory):  # as if they had been found
-        clusters.labels.random_(params.latents.categories, generator=rng)
-    return Run(method.modules, method.acts[-1:], compute, rng, scratch, method.averaged)
-
-
 def seconds(run: Run, iterations: int) -> float:
     """Wall time of an iteration."""
     run.playing.step = AFTER_WARM_UP
@@ -73,14 +46,14 @@ def seconds(run: Run, iterations: int) -> float:
 
 
 def main(iterations: int = 20, rounds: int = 5) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        runs = {name: build(overrides, Path(scratch)) for name, overrides in VARIANTS.items()}
-        for run in runs.values():
-            seconds(run, 3)
-        times: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(rounds):
-            for name, run in runs.items():
-                times[name].append(seconds(run, iterations))
+    keep_freed()  # as every command does
+    runs = {name: training("ss-avl", own, device=None) for name, own in VARIANTS.items()}
+    for run in runs.values():
+        seconds(run, 3)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(seconds(run, iterations))
     base = statistics.median(times["default study"])
     print(
         f"{torch.get_num_threads()} threads, {1000 * base:.1f} ms for an iteration of the default "

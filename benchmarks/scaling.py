@@ -29,41 +29,21 @@ AXES: dict[str, list[int]] = {
 }
 # a point by itself: prints the seconds of one unit of work
 STEP = """
-import sys, time, tempfile
-from pathlib import Path
+import sys, time
 import torch
-torch.set_num_threads(1)
-from ssavl.engine.device import choose
+from contenders import reading
 from ssavl.engine.heap import keep_freed
-from ssavl.engine.run import Run
-from ssavl.latents.priors import Block
-from ssavl.latents.space import LatentSpace
-from ssavl.networks.generator import ConvGenerator
-from ssavl.objectives.likelihood import Likelihood
-from ssavl.params.stages import FitEncodersParams
-from ssavl.runs.fitting import Subject, dreaming
-pixels, latents, batch = map(int, sys.argv[1:])
+torch.set_num_threads(1)
 keep_freed()
-compute = choose("cpu", "float32")
-rng = compute.generator(0)
-space = LatentSpace([Block("noise", "noise", "normal", latents)])
-network = ConvGenerator(space, (3, pixels, pixels), 16, 256, {}).eval().requires_grad_(False)
-subject = Subject(compute.place(network), Likelihood(), 1.0, rng)
-params = FitEncodersParams(batch_size=batch, encoder={"width": 16})
-method, _ = dreaming(subject, params, {})
-for module in method.modules.values():
-    compute.place(module)
-run = Run(method.modules, method.acts, compute, rng, Path(tempfile.mkdtemp()))
-run.iterate()
+step = reading(*map(int, sys.argv[1:]), width=16)
+step()
 times = []
 while len(times) < 3 or sum(times) < 2:
     began = time.perf_counter()
-    run.iterate()
+    step()
     times.append(time.perf_counter() - began)
 print(sorted(times)[len(times) // 2])
 """
-
-
 # a process's peak is never below that of who started it, so somebody small does
 LAUNCH = """
 import resource, subprocess, sys
@@ -76,8 +56,8 @@ sys.exit(done.returncode)
 
 def measured(command: list[str]) -> tuple[str, float, float]:
     """What a process prints, its CPU seconds and its peak memory in MiB."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    environment["SSAVL_PRECISION"] = "float32"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SSAVL_PRECISION": "float32"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
     launched = [sys.executable, "-c", LAUNCH, *command]
     done = subprocess.run(launched, stdout=subprocess.PIPE, text=True, env=environment)
     if done.returncode:

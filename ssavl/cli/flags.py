@@ -7,22 +7,24 @@ import click
 from ssavl.cli.kinds import ASSIGNMENT, DEVICE, PATH, Real
 from ssavl.cli.parameter import parameter
 
+FILE = click.option(
+    "--params",
+    type=PATH,
+    metavar="FILE",
+    show_default="params.yaml, if there is one here",
+    help="Parameter file.",
+)
+SET = click.option(
+    "--set",
+    "assignments",
+    type=ASSIGNMENT,
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Parameter to set, over the file's value; may be repeated.",
+)
 PARAMETERS = (
-    click.option(
-        "--params",
-        type=PATH,
-        metavar="FILE",
-        show_default="params.yaml, if there is one here",
-        help="Parameter file.",
-    ),
-    click.option(
-        "--set",
-        "assignments",
-        type=ASSIGNMENT,
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Parameter to set, over the file's value; may be repeated.",
-    ),
+    FILE,
+    SET,
     parameter("seed", 0, click.IntRange(0, 2**31 - 1), "Seed of everything random."),
 )
 COMPUTES = (

@@ -9,27 +9,15 @@ from pathlib import Path
 import click
 
 from ssavl.cli import parameter_file
-from ssavl.cli.kinds import ASSIGNMENT, PATH, TEXT
+from ssavl.cli.flags import FILE, SET
+from ssavl.cli.kinds import TEXT
 from ssavl.errors import UserError
 
 
 @click.command("params")
 @click.argument("section", type=TEXT, default=None, required=False)
-@click.option(
-    "--params",
-    type=PATH,
-    metavar="FILE",
-    show_default="params.yaml, if there is one here",
-    help="Parameter file.",
-)
-@click.option(
-    "--set",
-    "assignments",
-    type=ASSIGNMENT,
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Parameter to set, over the file's value; may be repeated.",
-)
+@FILE
+@SET
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def params(
     section: str | None, params: Path | None, assignments: tuple[str, ...], as_json: bool

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from ssavl.datasets.manifest import read_manifest
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
+from ssavl.images.batch import as_floats
 from ssavl.images.draws import Draws
 from ssavl.storage.arrays import read_array
 from ssavl.storage.files import atomic, sha256, write_bytes, write_json
@@ -207,8 +208,8 @@ def read_prepared(folder: Path) -> Prepared:
 
 def _resident(images: Tensor, index: Tensor) -> Tensor:
     """Images out of uint8 ones on a device, without a copy from the host."""
-    return images[index].float() / 255
+    return as_floats(images[index])
 
 
 def _floats(images: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.array(images)).float() / 255
+    return as_floats(torch.from_numpy(np.array(images)))

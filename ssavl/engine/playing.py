@@ -106,7 +106,7 @@ class Playing:
         """Remember the terms of an update for the log."""
         for name, value in means.items():
             key = f"{phase}/{name}"
-            self._sums[key] = self._sums.get(key, torch.zeros_like(value)) + value.detach()
+            self._sums[key] = self._sums.get(key, torch.zeros_like(value)) + value
             self._counts[key] = self._counts.get(key, 0) + 1
 
     def take_row(self) -> dict[str, float]:

@@ -46,7 +46,8 @@ def update(
         part = {name: term.mean() / pieces for name, term in terms.items()}
         require_finite_loss(phase.name, part)
         part["loss"].backward()
-        means = {name: means[name] + value for name, value in part.items()} if means else part
+        told = {name: value.detach() for name, value in part.items()}  # and nothing of the graph
+        means = {name: means[name] + value for name, value in told.items()} if means else told
     require_finite_gradients(phase.name, means, own)
     for optimiser in own:
         optimiser.step()

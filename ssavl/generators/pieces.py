@@ -8,34 +8,19 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ssavl.generators.around import Around
 from ssavl.generators.protocol import Generator
-from ssavl.latents.space import LatentSpace
 
 
 @dataclass(frozen=True)
-class InPieces:
+class InPieces(Around[Generator]):
     """The same function of latents, with the activations of at most ``size`` images in memory.
 
     Where a gradient is taken, each piece is computed a second time on the way back, so that this
     holds then too.
     """
 
-    generator: Generator
     size: int
-
-    @property
-    def latent_space(self) -> LatentSpace:
-        """The generator's."""
-        return self.generator.latent_space
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width."""
-        return self.generator.image_shape
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """The generator's prior draws ``(n, latent_space.dim)``."""
-        return self.generator.draw(n, rng)
 
     def __call__(self, latents: Tensor) -> Tensor:
         """Images ``(B, C, H, W)`` in [0, 1] of latents ``(B, D)``."""

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ssavl.latents.space import LatentSpace
+from ssavl.generators.around import Around
 from ssavl.networks.generator import GeneratorNetwork
 
 LEAVING = (nn.Linear, nn.modules.conv._ConvNd)  # they leave their input as it is
 
 
 @dataclass(frozen=True)
-class Recomputed:
+class Recomputed(Around[GeneratorNetwork]):
     """The same function of latents, to the bit, forth and back.
 
     Where a gradient is taken, layers in a row keep only what stands before each linear layer,
@@ -30,22 +30,6 @@ class Recomputed:
         generator: frozen, in evaluation mode. It draws again what it drew, from torch's global
             generators.
     """
-
-    generator: GeneratorNetwork
-
-    @property
-    def latent_space(self) -> LatentSpace:
-        """The generator's."""
-        return self.generator.latent_space
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width."""
-        return self.generator.image_shape
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """The generator's prior draws ``(n, latent_space.dim)``."""
-        return self.generator.draw(n, rng)
 
     def __call__(self, latents: Tensor) -> Tensor:
         """Images ``(B, C, H, W)`` in [0, 1] of latents ``(B, D)``."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ssavl.engine.phase import frozen
+from ssavl.generators.around import Around
 from ssavl.generators.protocol import Generator
 from ssavl.latents.posterior import Posterior, Scored
 from ssavl.latents.space import LatentSpace
@@ -44,22 +45,11 @@ class Latents:
         return self.last
 
 
-class Still:
-    """A generator in training, held still while something else learns through it.
-
-    It keeps the protocol ``Generator``.
-    """
-
-    def __init__(self, generator: ConvGenerator) -> None:
-        self.generator = generator
-        self.latent_space = generator.latent_space
-        self.image_shape = generator.image_shape
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """The generator's prior draws ``(n, D)``."""
-        return self.generator.draw(n, rng)
+class Still(Around[ConvGenerator]):
+    """A generator in training, held still while something else learns through it."""
 
     def __call__(self, latents: Tensor) -> Tensor:
+        """Images ``(B, C, H, W)`` in [0, 1] of latents ``(B, D)``."""
         with frozen(self.generator):
             return self.generator(latents)
 

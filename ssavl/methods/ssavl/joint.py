@@ -58,8 +58,6 @@ def joint_terms(
     terms = negative(found, fitting.beta)
     if drawn is None:
         return terms
-    for _, transformed in inferred:
-        if transformed is not None:
-            known = part(drawn, space, transformed.space)
-            terms = surviving(terms, transformed, known, fitting)
+    for encoder, (_, transformed) in zip(model, inferred, strict=True):
+        terms = surviving(terms, transformed, part(drawn, space, encoder.space), fitting)
     return terms
