@@ -18,10 +18,9 @@ from ssavl.models.inference import InferenceModel
 from ssavl.networks.classifier import Classifier
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
-from ssavl.networks.registry import NETWORKS
+from ssavl.networks.point_encoder import PointEncoder
 from ssavl.networks.trunk import Trunk
 from tests.conftest import image_folder, invoke, tiny_overrides
-from tests.points import PointEncoder
 
 SHAPE = (1, 28, 28)
 SPACE = LatentSpace(
@@ -37,9 +36,8 @@ GAN = ("--gan", "gan.pt")
 
 
 @pytest.fixture(autouse=True)
-def _models(monkeypatch: pytest.MonkeyPatch) -> None:
+def _models() -> None:
     """A generator, and beside it models that infer a part, infer points, or cluster alone."""
-    monkeypatch.setitem(NETWORKS, "point-encoder", PointEncoder)
     torch.manual_seed(0)
     trunk = Trunk(SHAPE, 2, 4)
     made = ConvGenerator(SPACE, SHAPE, 2, 4, {}).eval()

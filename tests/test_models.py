@@ -13,6 +13,7 @@ import ssavl
 from ssavl.errors import UserError
 from ssavl.generators.load import load_bundle, load_generator
 from ssavl.generators.source import WeightsFile
+from ssavl.latents.point import Point
 from ssavl.latents.posterior import Scored, scored_part
 from ssavl.latents.priors import Block
 from ssavl.latents.space import Factorised, LatentSpace
@@ -28,7 +29,6 @@ from ssavl.networks.registry import NETWORKS, entry, name_of, rebuild, rebuild_a
 from ssavl.networks.trunk import Trunk
 from ssavl.storage.checkpoint import load_checkpoint, save_checkpoint
 from ssavl.storage.weights import weights_hash
-from tests.points import Points
 
 FORMAT1 = Path(__file__).parent / "format1"
 SHAPE = (1, 16, 16)
@@ -232,7 +232,7 @@ def test_names_and_networks_go_both_ways() -> None:
 
 def test_what_a_posterior_can_do_is_asked() -> None:
     factorised = encoder("noise", "code").posterior(torch.rand(2, *SHAPE))
-    points = Points(factorised.space, factorised.mode)
+    points = Point(factorised.space, factorised.mode)
     assert isinstance(factorised, Scored)
     assert not isinstance(points, Scored)
     assert scored_part(points, ["noise"]) is None

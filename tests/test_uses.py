@@ -188,7 +188,7 @@ def test_invert_is_never_worse_than_the_encoder(data: Path, optimiser: str) -> N
 def exaggerate(folder: Path) -> None:
     """Make encoders tell images apart: the tiny study's give all of them nearly one latent."""
     model = load_encoders(folder)
-    for encoder in model:
+    for encoder in model.factorised:
         for head in encoder.heads.values():
             head.get_parameter("weight").mul_(100)
     save_model(folder / "encoders.pt", Saved("ssavl", inference=model))

@@ -13,7 +13,7 @@ from ssavl.engine.act import Act
 from ssavl.images.draws import Draws
 from ssavl.models.protocol import Clusterer
 from ssavl.networks.embedding import Embedding
-from ssavl.networks.encoder import Encoder
+from ssavl.networks.encoder import Encoder, EncoderNetwork
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import LatentsParams, NetworksParams, OptimisationParams
@@ -74,7 +74,7 @@ class Leaves:
     """
 
     generator: ConvGenerator | None = None
-    encoders: tuple[Encoder, ...] = ()
+    encoders: tuple[EncoderNetwork, ...] = ()
     training_encoders: tuple[Encoder, ...] = ()
     clusterer: Clusterer | None = None
     sorter: Embedding | None = None

@@ -45,7 +45,7 @@ from ssavl.models.inference import InferenceModel, check_name
 from ssavl.models.protocol import Clusterer
 from ssavl.networks.config import told
 from ssavl.networks.embedding import Embedding
-from ssavl.networks.encoder import Encoder
+from ssavl.networks.encoder import Encoder, EncoderNetwork
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.networks.registry import Entry, entry, named, rebuild, rebuild_as
 from ssavl.storage.checkpoint import load_checkpoint, rebuilding, save_checkpoint, save_portable
@@ -226,7 +226,7 @@ def _read(content: Mapping[str, Any]) -> Saved:
 
 
 def _inference(part: Mapping[str, Any]) -> InferenceModel:
-    encoders = [rebuild_as(Encoder, one) for one in part["networks"]]
+    encoders = [rebuild_as(EncoderNetwork, one) for one in part["networks"]]
     origin = read_origin(part["origin"])
     model = InferenceModel(encoders, part["name"], float(part["image_noise"]), origin)
     model.eval().requires_grad_(False)

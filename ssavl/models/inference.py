@@ -8,17 +8,20 @@ the ablation SS-AVL1, whose z comes from the prior; the noise encoder alone is S
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from ssavl.errors import UserError
 from ssavl.generators.origin import Origin
 from ssavl.generators.protocol import Generator
 from ssavl.latents.names import NAME
 from ssavl.latents.posterior import Posterior, joined
 from ssavl.latents.space import Factorised, LatentSpace
-from ssavl.networks.encoder import Encoder
+from ssavl.networks.encoder import Encoder, EncoderNetwork
 
 
 def check_name(name: str) -> None:
@@ -49,7 +52,7 @@ class InferenceModel(nn.Module):
 
     def __init__(
         self,
-        encoders: Iterable[Encoder],
+        encoders: Iterable[EncoderNetwork],
         name: str,
         image_noise: float = 0.0,
         origin: Origin | None = None,
@@ -62,13 +65,28 @@ class InferenceModel(nn.Module):
         self.origin = origin
         self.space = LatentSpace(block for encoder in self for block in encoder.space.blocks)
 
-    def __iter__(self) -> Iterator[Encoder]:
-        return cast("Iterator[Encoder]", iter(self.encoders))
+    def __iter__(self) -> Iterator[EncoderNetwork]:
+        return cast("Iterator[EncoderNetwork]", iter(self.encoders))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images that it reads."""
         return next(iter(self)).image_shape
+
+    @property
+    def factorised(self) -> tuple[Encoder, ...]:
+        """The encoders, where each tells a factorised posterior.
+
+        Raises:
+            UserError: one infers in another way.
+        """
+        found = [encoder for encoder in self if isinstance(encoder, Encoder)]
+        if len(found) < len(self.encoders):
+            raise UserError(
+                f"'{self.name}' infers by another kind of encoder, whose posterior has no factors: "
+                "a bound cannot be trained through it"
+            )
+        return tuple(found)
 
     def posterior(self, x: Tensor, at_once: int | None = None) -> Posterior:
         """q(blocks | x) for images ``(B, C, H, W)`` in [0, 1].
@@ -84,10 +102,9 @@ class InferenceModel(nn.Module):
             told = [part for part in parts if isinstance(part, Factorised)]
             if len(told) == len(parts):
                 return joined(told)
-        first, *others = [encoder.posterior(x) for encoder in self]
-        for other in others:
-            first = first | other
-        return first
+        if len(self.encoders) == 1:
+            return next(iter(self)).posterior(x)
+        return reduce(or_, (encoder.posterior(x) for encoder in self.factorised))
 
     def mode(self, x: Tensor, at_once: int | None = None) -> Tensor:
         """The mode ``(B, self.space.dim)`` of :meth:`posterior`, which it does not build."""

@@ -13,6 +13,7 @@ from ssavl.networks.classifier import Classifier
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.point_encoder import PointEncoder
 
 
 class Rebuildable(Protocol):
@@ -32,6 +33,7 @@ class Rebuildable(Protocol):
 NETWORKS: dict[str, type[Rebuildable]] = {
     "conv-generator": ConvGenerator,
     "encoder": Encoder,
+    "point-encoder": PointEncoder,
     "classifier": Classifier,
     "embedding": Embedding,
 }

@@ -81,7 +81,7 @@ def dreaming(
         model = InferenceModel(encoders, fit.name or NAMES[fit.encoders], fit.image_noise)
     except ValueError as error:
         raise UserError(f"no encoder fits: {error}") from None
-    named = networks.encoder_names(tuple(model))
+    named = networks.encoder_names(model.factorised)
     fitting = Fitting(
         subject.likelihood,
         subject.beta,
@@ -160,7 +160,7 @@ def joint(
         )
     model.name, model.image_noise = JOINT_NAMES[fit.source], 0.0
     model.requires_grad_(True)
-    named = networks.encoder_names(tuple(model))
+    named = networks.encoder_names(model.factorised)
     if fit.survivors and real is not None:
         raise UserError(
             "retrain-R.survivors need retrain-R.source generated: of a real image no latents are "

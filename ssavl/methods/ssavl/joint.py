@@ -52,12 +52,12 @@ def joint_terms(
     """Minus Eq. 18."""
     made, drawn = images()
     x, space = fitting.seen(made), generator.latent_space
-    inferred = [read(encoder, x, made, fitting) for encoder in model]
+    inferred = [read(encoder, x, made, fitting) for encoder in model.factorised]
     posterior = reduce(or_, (plain for plain, _ in inferred))
     found = bound(posterior, x, generator, fitting.likelihood, fitting.relaxation, {})
     terms = negative(found, fitting.beta)
     if drawn is None:
         return terms
-    for encoder, (_, transformed) in zip(model, inferred, strict=True):
+    for encoder, (_, transformed) in zip(model.factorised, inferred, strict=True):
         terms = surviving(terms, transformed, part(drawn, space, encoder.space), fitting)
     return terms
