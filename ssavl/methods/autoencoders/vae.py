@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from ssavl.engine.act import Act
-from ssavl.engine.phase import Phase
 from ssavl.images.draws import Draws
-from ssavl.methods import networks
-from ssavl.methods.method import Common, Leaves, Method
-from ssavl.methods.shared import NORMALISED, Terms, bound, negative
-from ssavl.models.inference import InferenceModel
-from ssavl.networks.generator import ConvGenerator
+from ssavl.methods.autoencoder import Autoencoder, autoencoder
+from ssavl.methods.method import Common, Method
+from ssavl.methods.shared import Terms, negative
+from ssavl.objectives.elbo import Bound
 from ssavl.params.section import Section
 from ssavl.params.shared import RelaxationParams
 
@@ -34,27 +31,11 @@ def build(params: Params, common: Common, data: Draws) -> Method:
     Raises:
         ValueError: an image size that cannot be made, or a gain for an unknown block.
     """
-    generator = networks.generator(common.latents, common.networks, data.image_shape)
-    space, shape = generator.latent_space, common.networks.encoder
-    encoders = networks.encoders(space, shape, data.image_shape)
-    model = InferenceModel(encoders, "vae")
-    terms = partial(evidence_terms, model, generator, params, common, data)
-    modules = {"generator": generator, **networks.encoder_names(encoders)}
-    phases = (Phase("encoders", tuple(modules), terms),)
-    act = Act("vae", phases, common.optimisation, coupled=NORMALISED)
-    return Method(modules, (act,), Leaves(generator, encoders))
+    parts = autoencoder("vae", common, data)
+    return parts.method("vae", partial(evidence_terms, parts, params, common.beta))
 
 
-def evidence_terms(
-    model: InferenceModel,
-    generator: ConvGenerator,
-    params: Params,
-    common: Common,
-    data: Draws,
-    update: int,
-) -> Terms:
+def evidence_terms(parts: Autoencoder, params: Params, beta: float, update: int) -> Terms:
     """Minus the evidence lower bound."""
-    x = data.real(common.batch_size)
-    posterior = model.posterior(x)
-    found = bound(posterior, x, generator, common.likelihood, params.relaxation, {})
-    return negative(found, common.beta)
+    seen = parts.see(params.relaxation)
+    return negative(Bound(seen.log_likelihood, seen.posterior.kl()), beta)

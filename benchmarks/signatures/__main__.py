@@ -1,0 +1,39 @@
+"""Signatures: what each method's own paper is known for, on small data, beside a baseline.
+
+    python benchmarks/signatures                    # lists them
+    python benchmarks/signatures vae --seed 0 -o vae-0.json
+
+`pipelines/signatures` runs all of them with two seeds or more, and gathers them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from signature import Measure
+
+SIGNATURES: dict[str, Measure] = {}
+
+
+def main() -> None:
+    """Measure one, or list all."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("name", nargs="?", choices=[*SIGNATURES])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-o", "--out", type=Path)
+    given = parser.parse_args()
+    if given.name is None:
+        print("\n".join(SIGNATURES))
+        return
+    found = SIGNATURES[given.name](given.seed)
+    if given.out is not None:
+        found.write(given.out, given.seed)
+    print(found)
+
+
+if __name__ == "__main__":
+    main()
