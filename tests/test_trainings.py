@@ -20,6 +20,7 @@ from click.testing import Result
 from torch import nn
 
 from ssavl.engine import playing
+from ssavl.engine.alarm import Alarm
 from ssavl.engine.device import Compute
 from ssavl.engine.phase import Phase
 from ssavl.engine.update import update
@@ -172,19 +173,21 @@ def test_what_the_message_advises_goes_on_from_a_good_state(
         optimisers: Mapping[str, torch.optim.Optimizer],
         compute: Compute,
         pieces: int,
+        alarm: Alarm | None,
     ) -> dict[str, torch.Tensor]:
         own = optimisers[next(iter(phase.optimisers))]
-        rates.append(own.param_groups[0]["lr"])
+        rates.append(float(own.param_groups[0]["lr"]))
         first = parameters[phase.modules[0]][0]
         first.requires_grad_(True)
         spoil = number >= 3 and rates[-1] > 0.5 * rates[0]
         hook = first.register_hook(lambda gradient: gradient * torch.nan if spoil else gradient)
         try:
-            return update(phase, number, parameters, optimisers, compute, pieces)
+            return update(phase, number, parameters, optimisers, compute, pieces, alarm)
         finally:
             hook.remove()
 
     monkeypatch.setattr(playing, "update", poisoned)
+    monkeypatch.setenv("SSAVL_GRAPHS", "0")  # a recording has no hooks
     result = train(6, "--checkpoint-seconds", "0")
     assert result.exit_code == 1
     line = result.stderr.splitlines()[-1]

@@ -6,6 +6,7 @@ would write it into every weight of the phase, and the next state that is saved 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,8 +31,7 @@ def require_finite_loss(phase: str, means: Mapping[str, Tensor]) -> None:
         NotFiniteError: it is not.
     """
     if not torch.isfinite(means["loss"]):
-        values = ", ".join(f"{name} {value.item():g}" for name, value in means.items())
-        raise NotFiniteError(f"the loss of phase '{phase}' is not finite ({values})")
+        raise fault(phase, {name: value.item() for name, value in means.items()})
 
 
 def require_finite_gradients(
@@ -46,13 +46,29 @@ def require_finite_gradients(
     Raises:
         NotFiniteError: some gradient is not.
     """
-    parameters = (p for own in optimisers for group in own.param_groups for p in group["params"])
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    gradients = gradients_of(optimisers)
     if gradients and not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
-        loss = means["loss"].item()
-        raise NotFiniteError(
-            f"the gradient of phase '{phase}' is not finite, though its loss is ({loss:g})"
-        )
+        raise fault(phase, {"loss": means["loss"].item()})
+
+
+def gradients_of(optimisers: Sequence[torch.optim.Optimizer]) -> list[Tensor]:
+    """The gradients that their next steps follow."""
+    parameters = (p for own in optimisers for group in own.param_groups for p in group["params"])
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def fault(phase: str, means: Mapping[str, float]) -> NotFiniteError:
+    """What is wrong with an update: its loss, else its gradient.
+
+    Args:
+        means: of its terms.
+    """
+    if not math.isfinite(means["loss"]):
+        values = ", ".join(f"{name} {value:g}" for name, value in means.items())
+        return NotFiniteError(f"the loss of phase '{phase}' is not finite ({values})")
+    return NotFiniteError(
+        f"the gradient of phase '{phase}' is not finite, though its loss is ({means['loss']:g})"
+    )
 
 
 def require_finite_state(parts: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ssavl.params.shared import OptimisationParams
 
@@ -33,14 +33,28 @@ class Optimiser:
     ) -> torch.optim.Optimizer:
         """It, over the parameters of some modules; what two of them share is moved once."""
         parameters = list(dict.fromkeys(p for module in modules for p in module.parameters()))
-        rate = self.rate * optimisation.learning_rate
+        rate: float | Tensor = self.rate * optimisation.learning_rate
+        on_gpu = device.type == "cuda"
+        if on_gpu:  # where a recorded iteration finds it
+            rate = torch.tensor(rate, device=device)
         betas = self.betas or optimisation.adam_betas
         match self.kind:
             case "sgd":
-                return torch.optim.SGD(parameters, rate, betas[0], weight_decay=self.decay)
+                return torch.optim.SGD(
+                    parameters, rate, betas[0], weight_decay=self.decay, fused=on_gpu or None
+                )
             case "rmsprop":
-                return torch.optim.RMSprop(parameters, rate, weight_decay=self.decay)
+                return torch.optim.RMSprop(
+                    parameters, rate, weight_decay=self.decay, capturable=on_gpu
+                )
             case "adam":
                 adam = torch.optim.AdamW if self.decay else torch.optim.Adam
                 fused = device.type in ("cpu", "cuda")
-                return adam(parameters, rate, betas=betas, weight_decay=self.decay, fused=fused)
+                return adam(
+                    parameters,
+                    rate,
+                    betas=betas,
+                    weight_decay=self.decay,
+                    fused=fused,
+                    capturable=on_gpu,
+                )

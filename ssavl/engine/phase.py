@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,6 +31,11 @@ class Phase:
             touch each other need two optimisers.
         after: called with the number of the update after each step, without gradients: a clip, a
             moving centre, a controller.
+        varies: from the number of an update, all that the number decides in it: the weight of a
+            warm-up, say. Updates of equal values are one program, which a GPU records once and then
+            plays again (:mod:`ssavl.engine.recording`). ``None``: nobody knows. It may be given
+            where no update puts another tensor in the place of one that a later update reads; what
+            changes in place is right.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Phase:
     span: tuple[int, int | None] = (0, None)
     optimiser: str | None = None
     after: Callable[[int], None] | None = None
+    varies: Callable[[int], Hashable] | None = None
 
     @property
     def optimisers(self) -> dict[str, tuple[str, ...]]:
@@ -56,6 +62,11 @@ class Phase:
             return range(0)
         turn = (step - first) // self.every
         return range(turn * self.repeats, (turn + 1) * self.repeats)
+
+
+def alike(number: int) -> Hashable:
+    """What varies between updates whose number decides nothing."""
+    return None
 
 
 @contextmanager

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ssavl.engine import recording
 from ssavl.engine.act import Act
+from ssavl.engine.alarm import Alarm
 from ssavl.engine.device import Compute
 from ssavl.engine.optimiser import Optimiser
+from ssavl.engine.phase import Phase
+from ssavl.engine.recording import Recorder, Told
 from ssavl.engine.schedule import learning_rate
 from ssavl.engine.update import update
+
+LOOKS = 64  # iterations on a GPU from one look at what is not finite to the next
 
 
 class Playing:
@@ -22,12 +29,19 @@ class Playing:
         act: which.
         modules: of the run, by name.
         compute: device and precision.
+        rng: what losses draw from; iterations on a GPU can be recorded where it is known.
 
     Raises:
         ValueError: settings of an optimiser that no phase uses.
     """
 
-    def __init__(self, act: Act, modules: Mapping[str, nn.Module], compute: Compute) -> None:
+    def __init__(
+        self,
+        act: Act,
+        modules: Mapping[str, nn.Module],
+        compute: Compute,
+        rng: torch.Generator | None = None,
+    ) -> None:
         self.act, self.modules, self.compute = act, modules, compute
         self.step, self.entered = 0, False
         needed: dict[str, list[str]] = {}  # modules by the name of the optimiser that moves them
@@ -43,6 +57,8 @@ class Playing:
             )
             for name in sorted(needed)
         }
+        self.alarm = self._alarm()
+        self.recorder = self._recorder(rng)
         # walked once: a walk through all modules in each iteration takes as long as a small network
         self.parameters = {name: tuple(own.parameters()) for name, own in modules.items()}
         self._parts = {name: tuple(own.modules()) for name, own in modules.items()}
@@ -72,6 +88,8 @@ class Playing:
     def enter(self) -> None:
         """Do what comes before the first iteration, unless it is done."""
         self._set_modes()
+        if self.alarm is not None:
+            self.alarm.begin(self.step)
         if not self.entered and self.act.enter is not None:
             with torch.no_grad(), self.compute.autocast():
                 self.act.enter()
@@ -92,22 +110,63 @@ class Playing:
             NotFiniteError: a loss or a gradient is not finite.
         """
         self.begin()
-        pieces = self.act.optimisation.pieces
-        for phase in self.act.phases:
-            for number in phase.updates(self.step):
-                means = update(
-                    phase, number, self.parameters, self.optimisers, self.compute, pieces
-                )
-                self._note(phase.name, means)
+        updates = [(own, n) for own in self.act.phases for n in own.updates(self.step)]
+        play = partial(self._play, updates)
+        if self.recorder is None:
+            told = play()
+        else:
+            program = [(phase.name, phase.varies and phase.varies(n)) for phase, n in updates]
+            told = self.recorder.play(tuple(program), play)
+        for phase, means in told:
+            self._note(phase, means)
         self.step += 1
+        if self.alarm is not None and (self.step % LOOKS == 0 or self.row_due):
+            self.heed()
         return self.act.trained(self.step - 1)
+
+    def heed(self) -> None:
+        """Look whether all that was done is finite, where no update looked by itself.
+
+        Raises:
+            NotFiniteError: it is not; the act is where that began.
+        """
+        error = None if self.alarm is None else self.alarm.look()
+        if self.alarm is not None and error is not None:
+            self.step = int(self.alarm.iteration)
+            raise error
+
+    def _play(self, updates: Sequence[tuple[Phase, int]]) -> Told:
+        """Updates one after another; what each tells."""
+        pieces, known = self.act.optimisation.pieces, (self.parameters, self.optimisers)
+        told = [
+            (phase.name, update(phase, number, *known, self.compute, pieces, self.alarm))
+            for phase, number in updates
+        ]
+        if self.alarm is not None:
+            self.alarm.end()
+        return told
 
     def _note(self, phase: str, means: Mapping[str, Tensor]) -> None:
         """Remember the terms of an update for the log."""
-        for name, value in means.items():
-            key = f"{phase}/{name}"
-            self._sums[key] = self._sums.get(key, torch.zeros_like(value)) + value
+        keys = {name: f"{phase}/{name}" for name in means}
+        for name, key in keys.items():
+            self._sums.setdefault(key, torch.zeros_like(means[name]))
             self._counts[key] = self._counts.get(key, 0) + 1
+        torch._foreach_add_([self._sums[key] for key in keys.values()], list(means.values()))
+
+    def _alarm(self) -> Alarm | None:
+        """On a GPU, where all optimisers can leave out a step."""
+        own = list(self.optimisers.values())
+        if self.compute.device.type != "cuda" or not Alarm.fits(own):
+            return None
+        return Alarm(own, self.compute.device)
+
+    def _recorder(self, rng: torch.Generator | None) -> Recorder | None:
+        """Where iterations can be recorded, and every phase says what its numbers decide."""
+        known = all(phase.varies is not None for phase in self.act.phases)
+        if rng is None or self.alarm is None or not known or not recording.wanted():
+            return None
+        return Recorder(self.compute.device, rng)
 
     def take_row(self) -> dict[str, float]:
         """Means of the terms since the last row."""
@@ -146,7 +205,11 @@ class Playing:
         rate = learning_rate(self.act.optimisation, self.step)
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = rate * self._settings(name).rate
+                own = rate * self._settings(name).rate
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(own)
+                else:
+                    group["lr"] = own
 
     def _settings(self, name: str) -> Optimiser:
         return self.act.optimisers.get(name, Optimiser())

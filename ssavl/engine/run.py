@@ -107,6 +107,7 @@ class Run:
 
     def save(self) -> None:
         """Write the resume state; the state before it is kept too. Refuses what is not finite."""
+        self.playing.heed()
         self.snapshot.require_finite(self.playing)
         state.write(self.scratch, self.taken())
         self.saved_at = time.monotonic()
@@ -125,7 +126,8 @@ class Run:
         return row
 
     def _turn_to(self, number: int) -> None:
-        self.number, self.playing = number, Playing(self.acts[number], self.modules, self.compute)
+        self.number = number
+        self.playing = Playing(self.acts[number], self.modules, self.compute, self.rng)
 
     def _play(self, stop: StopRequest) -> None:
         """The rest of the present act; saved at once, so that what is wrong at once is said."""

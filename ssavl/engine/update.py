@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from ssavl.engine.alarm import Alarm
 from ssavl.engine.device import Compute
 from ssavl.engine.finite import require_finite_gradients, require_finite_loss
 from ssavl.engine.phase import Phase
@@ -20,6 +21,7 @@ def update(
     optimisers: Mapping[str, torch.optim.Optimizer],
     compute: Compute,
     pieces: int = 1,
+    alarm: Alarm | None = None,
 ) -> dict[str, Tensor]:
     """Loss, backward, a step of the phase's optimisers, and what comes after; the terms' means.
 
@@ -28,6 +30,7 @@ def update(
         parameters: of all modules there are, by name.
         optimisers: all there are, by name.
         pieces: that a batch is computed in, each by a call of the loss; gradients add up.
+        alarm: raised where the loss or a gradient is not finite, instead of an error.
 
     Raises:
         NotFiniteError: the loss or a gradient is not finite; no parameter was touched.
@@ -44,11 +47,15 @@ def update(
         with compute.autocast():
             terms = phase.loss(number)
         part = {name: term.mean() / pieces for name, term in terms.items()}
-        require_finite_loss(phase.name, part)
+        if alarm is None:
+            require_finite_loss(phase.name, part)
         part["loss"].backward()
         told = {name: value.detach() for name, value in part.items()}  # and nothing of the graph
         means = {name: means[name] + value for name, value in told.items()} if means else told
-    require_finite_gradients(phase.name, means, own)
+    if alarm is None:
+        require_finite_gradients(phase.name, means, own)
+    else:
+        alarm.heed(phase.name, means, own)
     for optimiser in own:
         optimiser.step()
     if phase.after is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -67,9 +67,15 @@ class Autoencoder:
         density = Observed(self.generator, self.common.likelihood)
         return Seen(x, posterior, latents, density.log_prob(x, latents))
 
-    def method(self, name: str, terms: Callable[[int], Terms], coupled: str = NORMALISED) -> Method:
-        """A method whose one phase moves all of it by one loss."""
-        phases = (Phase("encoders", tuple(self.modules), terms),)
+    def method(
+        self,
+        name: str,
+        terms: Callable[[int], Terms],
+        coupled: str = NORMALISED,
+        varies: Callable[[int], Hashable] | None = None,
+    ) -> Method:
+        """A method whose one phase moves all of it by one loss; ``varies`` is the phase's."""
+        phases = (Phase("encoders", tuple(self.modules), terms, varies=varies),)
         act = Act(name, phases, self.common.optimisation, coupled=coupled)
         return Method(self.modules, (act,), self.leaves)
 

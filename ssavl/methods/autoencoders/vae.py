@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from ssavl.engine.phase import alike
 from ssavl.images.draws import Draws
 from ssavl.methods.autoencoder import Autoencoder, autoencoder
 from ssavl.methods.method import Common, Method
@@ -32,7 +33,8 @@ def build(params: Params, common: Common, data: Draws) -> Method:
         ValueError: an image size that cannot be made, or a gain for an unknown block.
     """
     parts = autoencoder("vae", common, data)
-    return parts.method("vae", partial(evidence_terms, parts, params, common.beta))
+    terms = partial(evidence_terms, parts, params, common.beta)
+    return parts.method("vae", terms, varies=alike)
 
 
 def evidence_terms(parts: Autoencoder, params: Params, beta: float, update: int) -> Terms:

@@ -35,7 +35,7 @@ from torch import Tensor
 
 from ssavl.engine.act import Act
 from ssavl.engine.memory import Memory
-from ssavl.engine.phase import Phase
+from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
 from ssavl.methods.shared import Terms
 from ssavl.methods.ssavl.neighbours import nearest_mean, neighbours, spectrum
@@ -127,7 +127,7 @@ def build_clustering(
 def embedding_act(clustering: Clustering) -> Act:
     """The act that trains the module ``embedding``."""
     loss = partial(contrast_terms, clustering, Invariances.of(clustering.params.invariances))
-    phases = (Phase("embedding", ("embedding",), loss),)
+    phases = (Phase("embedding", ("embedding",), loss, varies=alike),)
     why = "each image is told from all others of its batch"
     return Act("embedding", phases, clustering.params, coupled=why)
 

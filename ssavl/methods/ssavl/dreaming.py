@@ -19,7 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ssavl.engine.phase import Phase
+from ssavl.engine.phase import Phase, alike
 from ssavl.generators.protocol import Generator
 from ssavl.latents.space import Factorised
 from ssavl.methods.shared import Terms, Transform, bound, negative, part
@@ -109,7 +109,7 @@ def dreams(dream: Dream) -> tuple[Phase, ...]:
     """A phase per encoder: Eqs. 25 and 26."""
     dreamt = Dreamt(dream)
     return tuple(
-        Phase(name.replace("_", "-"), (name,), partial(dream_terms, dreamt, name))
+        Phase(name.replace("_", "-"), (name,), partial(dream_terms, dreamt, name), varies=alike)
         for name in dream.encoders
     )
 

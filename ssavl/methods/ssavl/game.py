@@ -22,15 +22,20 @@ from __future__ import annotations
 from functools import partial
 
 from ssavl.engine.act import Act
-from ssavl.engine.phase import Phase
+from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
 from ssavl.methods.method import Common, Leaves, Method, nothing
 from ssavl.methods.shared import NORMALISED, Still
 from ssavl.methods.ssavl.clusters import embedding_act, settle
 from ssavl.methods.ssavl.dreaming import Dream, Fitting, dreams
-from ssavl.methods.ssavl.information import information_terms
+from ssavl.methods.ssavl.information import information_terms, information_varies
 from ssavl.methods.ssavl.players import Players, invite
-from ssavl.methods.ssavl.wake import critic_terms, generator_terms, informed_generator_terms
+from ssavl.methods.ssavl.wake import (
+    critic_terms,
+    generator_terms,
+    informed_generator_terms,
+    penalised,
+)
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.ssavl import SsAvlParams
 
@@ -65,16 +70,19 @@ def two_stage(players: Players) -> tuple[Phase, ...]:
     """Critic, then generator and information in one step."""
     modules = ("generator",) if players.code_encoder is None else ("generator", "code_encoder")
     terms = partial(informed_generator_terms, players)
-    return (_critic(players), Phase("generator", modules, terms))
+    varies = partial(information_varies, players)
+    return (_critic(players), Phase("generator", modules, terms, varies=varies))
 
 
 def interleaved(players: Players) -> tuple[Phase, ...]:
     """Algorithm 1 to the letter."""
     phases = [_critic(players)]
-    phases.append(Phase("generator", ("generator",), partial(generator_terms, players)))
+    adversarial = partial(generator_terms, players)
+    phases.append(Phase("generator", ("generator",), adversarial, varies=alike))
     if players.code_encoder is not None:
         modules = ("generator", "code_encoder")
-        phases.append(Phase("mutual-information", modules, partial(information_terms, players)))
+        terms, varies = partial(information_terms, players), partial(information_varies, players)
+        phases.append(Phase("mutual-information", modules, terms, varies=varies))
     own = players.params.interleaved
     fitting = Fitting(Likelihood.of(own.likelihood), own.beta, own.relaxation)
     still = Still(players.generator)
@@ -84,4 +92,5 @@ def interleaved(players: Players) -> tuple[Phase, ...]:
 
 def _critic(players: Players) -> Phase:
     terms = partial(critic_terms, players)
-    return Phase("critic", ("critic",), terms, players.params.n_critic)
+    varies = partial(penalised, players.params)
+    return Phase("critic", ("critic",), terms, players.params.n_critic, varies=varies)

@@ -30,6 +30,12 @@ def information_terms(players: Players, update: int) -> Terms:
     return {"loss": loss, **terms}
 
 
+def information_varies(players: Players, update: int) -> tuple[float, ...]:
+    """What the number of an update decides in it: how far what sets in slowly has set in."""
+    slow = (players.params.mi_warmup, players.params.real_consistency.warmup)
+    return (*[ramp(update, own.start, own.length) for own in slow], *players.open(update))
+
+
 def information(
     players: Players, update: int, drawn: Tensor, x_gen: Tensor
 ) -> tuple[Tensor, Terms]:

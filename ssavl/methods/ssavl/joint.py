@@ -14,7 +14,7 @@ from operator import or_
 
 from torch import Tensor
 
-from ssavl.engine.phase import Phase
+from ssavl.engine.phase import Phase, alike
 from ssavl.generators.protocol import Generator
 from ssavl.methods.shared import Terms, bound, negative, part
 from ssavl.methods.ssavl.dreaming import Fitting, read, surviving
@@ -39,7 +39,8 @@ def joint_phase(
         generator: frozen; gradients flow through it.
         images: draws a batch.
     """
-    return Phase("encoders", modules, partial(joint_terms, model, generator, images, fitting))
+    terms = partial(joint_terms, model, generator, images, fitting)
+    return Phase("encoders", modules, terms, varies=alike)
 
 
 def joint_terms(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -63,21 +64,31 @@ class Players:
         """The block with a role, where there is one."""
         return next(iter(self.space.of_role(role)), None)
 
-    def shares(self, step: int) -> dict[str, Tensor]:
-        """How far each dimension of a code is open at a step; empty where all are from the start.
-
-        By block name, ``(dim,)`` each.
-        """
+    def open(self, step: int) -> tuple[float, ...]:
+        """How far each dimension of a code is open at a step; empty: all are, from the start."""
         code, opening = self.block("code"), self.params.code_opening
         if code is None or opening == OpeningParams():
+            return ()
+        return tuple(openings(step, code.dim, opening.start, opening.every, opening.length))
+
+    def shares(self, step: int) -> dict[str, Tensor]:
+        """The same by block name, ``(dim,)`` each."""
+        code, now = self.block("code"), self.open(step)
+        if code is None or not now:
             return {}
-        now = openings(step, code.dim, opening.start, opening.every, opening.length)
-        return {code.name: torch.tensor(now, device=self.rng.device)}
+        return {code.name: _on_device(now, self.rng.device)}
 
     def open_codes(self, step: int) -> None:
         """Let codes into the generator as far as they are open."""
-        for name, share in self.shares(step).items():
-            self.generator.open_block(name, share.tolist())
+        code, now = self.block("code"), self.open(step)
+        if code is not None and now:
+            self.generator.open_block(code.name, now)
+
+
+@lru_cache
+def _on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers that come back in each iteration: a copy from the host would hold up a GPU."""
+    return torch.tensor(values, device=device)
 
 
 def invite(params: SsAvlParams, common: Common, data: Draws) -> Players:

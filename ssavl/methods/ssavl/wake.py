@@ -8,6 +8,12 @@ from ssavl.methods.shared import Terms
 from ssavl.methods.ssavl.information import information
 from ssavl.methods.ssavl.players import Players
 from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
+from ssavl.params.ssavl import SsAvlParams
+
+
+def penalised(params: SsAvlParams, update: int) -> bool:
+    """Whether an update of the critic has the penalty."""
+    return update % params.gp_every == 0
 
 
 def critic_terms(players: Players, update: int) -> Terms:
@@ -18,7 +24,7 @@ def critic_terms(players: Players, update: int) -> Terms:
         x_gen = players.generator(players.latents.new())
     distance = -critic_loss(critic, x, x_gen)
     loss = -distance
-    if update % params.gp_every == 0:
+    if penalised(params, update):
         penalty = gradient_penalty(critic, x, x_gen, players.rng)
         loss = loss + params.gp_weight * params.gp_every * penalty
     return {"loss": loss, "wasserstein": distance}
