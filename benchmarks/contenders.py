@@ -7,6 +7,7 @@ or `pythae` (0.1.2, by its own trainer). Images are random: no step's time depen
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from torch import Tensor
 Step = Callable[[], Any]
 
 IMAGES, BATCH = 8000, 64
+DEVICE = os.environ.get("SSAVL_DEVICE", "cpu")
 AFTER_WARM_UP = 100_000  # phases are called as if this late, with every term on
 EVERY_STEP = ["train-gan.gp_every=1"]
 NOISE = ["latents.code=0", "latents.categories=0"]
@@ -45,6 +47,8 @@ def ours(what: str) -> Step:
         return _disentanglement()
     if what in ("encode-one", "encode-many", "invert"):
         return _model(what)
+    if what == "compiled":
+        return _compiled()
     run = training("ss-avl", [] if what == "default" else EVERY_STEP)
     if what in ("iteration", "default"):
         return run.iterate
@@ -59,7 +63,7 @@ def _params(overrides: list[str]) -> Any:
     return load_params(own / "params.yaml", overrides)
 
 
-def training(method: str, overrides: list[str], device: str | None = "cpu") -> Any:
+def training(method: str, overrides: list[str], device: str | None = DEVICE) -> Any:
     """A training of the registry at its last act, on random images, long after every warm-up."""
     from ssavl.engine.device import choose
     from ssavl.engine.run import Run
@@ -70,11 +74,8 @@ def training(method: str, overrides: list[str], device: str | None = "cpu") -> A
     long = [f"train-gan.iterations={2 * AFTER_WARM_UP}", f"train.iterations={2 * AFTER_WARM_UP}"]
     params, compute = _params([*overrides, *long]), choose(device)
     rng = compute.generator(0)
-    images = torch.randint(256, (IMAGES, 1, 28, 28), dtype=torch.uint8).numpy()
-
-    def take(index: Tensor) -> Tensor:  # as prepared data do
-        return (torch.from_numpy(images[index.cpu().numpy()]).float() / 255).to(index.device)
-
+    images = torch.randint(256, (IMAGES, 1, 28, 28), dtype=torch.uint8)
+    take = _prepared(images) if compute.device.type == "cpu" else _resident(images)
     data = Draws((1, 28, 28), IMAGES, take, lambda n: iter(take(torch.arange(n)).split(n)), rng)
     own = params.train_gan if method == "ss-avl" else params.train
     section = own
@@ -90,6 +91,29 @@ def training(method: str, overrides: list[str], device: str | None = "cpu") -> A
     run = Run(built.modules, built.acts[-1:], compute, rng, Path(tempfile.mkdtemp()))
     run.playing.step = AFTER_WARM_UP
     return run
+
+
+def _prepared(images: Tensor) -> Callable[[Tensor], Tensor]:
+    """As prepared data draw them."""
+    held = images.numpy()
+    return lambda i: (torch.from_numpy(held[i.cpu().numpy()]).float() / 255).to(i.device)
+
+
+def _resident(images: Tensor) -> Callable[[Tensor], Tensor]:
+    """The same on a GPU that has room for all."""
+    held = images.to(DEVICE)
+    return lambda i: held[i].float() / 255
+
+
+def _compiled() -> Step:
+    """An iteration whose networks are compiled."""
+    from ssavl.engine.compiling import compiled
+    from ssavl.engine.device import choose
+
+    run = training("ss-avl", EVERY_STEP)
+    block = compiled(run.modules.values(), choose(DEVICE, compiled=True))
+    block.__enter__()  # for as long as the process lives
+    return run.iterate
 
 
 def _phase(run: Any, name: str) -> None:
@@ -138,7 +162,7 @@ def _fitting(generator: Any, likelihood: Any, params: Any, beta: float = 1.0) ->
     from ssavl.engine.run import Run
     from ssavl.runs.fitting import Subject, dreaming
 
-    compute = choose("cpu")
+    compute = choose(DEVICE)
     rng = compute.generator(0)
     method, _ = dreaming(Subject(compute.place(generator), likelihood, beta, rng), params, {})
     for module in method.modules.values():
@@ -156,11 +180,11 @@ def _model(what: str) -> Step:
     model = ssavl.fit(
         generator,
         iterations=1,
-        device="cpu",
+        device=DEVICE,
         encoder={"width": 16, "features": 256},
         progress=False,
     )
-    x = torch.rand(1000, 1, 28, 28)
+    x = torch.rand(1000, 1, 28, 28, device=DEVICE)
     if what == "encode-one":
         return lambda: model.encode(x[:1])
     if what == "encode-many":
@@ -233,7 +257,7 @@ def pythae(what: str) -> tuple[Step, int]:
         training_config=BaseTrainerConfig(
             output_dir=tempfile.mkdtemp(),
             per_device_train_batch_size=BATCH,
-            no_cuda=True,
+            no_cuda=DEVICE == "cpu",
             train_dataloader_num_workers=0,
         ),
     )
@@ -258,6 +282,8 @@ def main(who: str, what: str) -> None:
         began = time.perf_counter()
         for _ in range(times):
             step()
+        if DEVICE != "cpu":
+            torch.cuda.synchronize()
         print((time.perf_counter() - began) / (times * each), flush=True)
 
 

@@ -9,6 +9,7 @@ passes, images come out of a DataLoader one by one as PIL images, optimisers are
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_pil_image, to_tensor
 
 BATCH = 64
+DEVICE = os.environ.get("SSAVL_DEVICE", "cpu")
 NOISE, CODE, CATEGORIES = 16, 2, 10
 
 
@@ -86,7 +88,9 @@ class Generator(nn.Module):
 
 def latents() -> tuple[Tensor, Tensor, Tensor]:
     """All of them (BATCH, 28), the codes in base space, the category's index."""
-    z, u, d = torch.randn(BATCH, NOISE), torch.randn(BATCH, CODE), torch.randint(10, (BATCH,))
+    z = torch.randn(BATCH, NOISE, device=DEVICE)
+    u = torch.randn(BATCH, CODE, device=DEVICE)
+    d = torch.randint(10, (BATCH,), device=DEVICE)
     one_hot = F.one_hot(d, CATEGORIES).float()
     return torch.cat([z, torch.erf(u / math.sqrt(2)), one_hot], 1), u, d
 
@@ -105,13 +109,13 @@ def gaussian_nll(mean: Tensor, log_variance: Tensor, u: Tensor) -> Tensor:
 def moved(x: Tensor, angle: float, scale: float, shear: float, shift: float, warp: float) -> Tensor:
     """Random affine maps, and a smooth random displacement."""
     n = len(x)
-    draw = 2 * torch.rand(5, n) - 1
+    draw = 2 * torch.rand(5, n, device=DEVICE) - 1
     turn, size = draw[0] * math.radians(angle), 1 + draw[1] * scale
     cos, sin, lean = turn.cos() / size, turn.sin() / size, draw[2] * shear
     rows = [cos, cos * lean - sin, 2 * shift * draw[3], sin, sin * lean + cos, 2 * shift * draw[4]]
     grid = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), list(x.shape), align_corners=False)
     if warp:
-        field = warp * torch.randn(n, 2, 4, 4)
+        field = warp * torch.randn(n, 2, 4, 4, device=DEVICE)
         field = F.interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True)
         grid = grid + field.permute(0, 2, 3, 1)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
@@ -126,8 +130,9 @@ def transformed(x: Tensor) -> Tensor:
 def widely_transformed(x: Tensor) -> Tensor:
     """What it must survive while encoders are fitted."""
     x = moved(x, 25, 0.25, 0.4, 0.1, 0.1)
-    x = x * (1 + 0.3 * (2 * torch.rand(len(x), 1, 1, 1) - 1))
-    x = x.clamp(1e-3, 1) ** (0.5 * (2 * torch.rand(len(x), 1, 1, 1) - 1)).exp()
+    contrast, gamma = 2 * torch.rand(2, len(x), 1, 1, 1, device=DEVICE) - 1
+    x = x * (1 + 0.3 * contrast)
+    x = x.clamp(1e-3, 1) ** (0.5 * gamma).exp()
     return (x + 0.1 * torch.randn_like(x)).clamp(0, 1)
 
 
@@ -148,7 +153,8 @@ def loader(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[Tensor, Ten
     """Batches for ever, of uint8 images (N, H, W, C)."""
     data = DataLoader(Images(images, labels), BATCH, shuffle=True, drop_last=True)
     while True:
-        yield from data
+        for x, label in data:
+            yield x.to(DEVICE), label.to(DEVICE)
 
 
 class Study:
@@ -156,8 +162,8 @@ class Study:
 
     def __init__(self, images: np.ndarray, clusters: np.ndarray, penalty_every: int = 1) -> None:
         self.data, self.every, self.done = loader(images, clusters), penalty_every, 0
-        self.generator = Generator(NOISE + CODE + CATEGORIES)
-        self.critic, self.encoder = Critic(), Encoder(CODE, CATEGORIES)
+        self.generator = Generator(NOISE + CODE + CATEGORIES).to(DEVICE)
+        self.critic, self.encoder = Critic().to(DEVICE), Encoder(CODE, CATEGORIES).to(DEVICE)
         self.optimisers = [
             torch.optim.Adam(network.parameters(), 0.0006, (0.5, 0.9))
             for network in (self.critic, self.generator, self.encoder)
@@ -166,7 +172,7 @@ class Study:
 
     def penalty(self, x: Tensor, x_gen: Tensor) -> Tensor:
         """Gulrajani et al. 2017."""
-        epsilon = torch.rand(len(x), 1, 1, 1)
+        epsilon = torch.rand(len(x), 1, 1, 1, device=DEVICE)
         between = (epsilon * x + (1 - epsilon) * x_gen).requires_grad_(True)
         scores = self.critic(between)
         (gradient,) = torch.autograd.grad(
@@ -220,10 +226,10 @@ class Fit:
     """
 
     def __init__(self, generator: Generator, still: bool = False) -> None:
-        self.generator = generator.eval()
+        self.generator = generator.eval().to(DEVICE)
         if still:  # who thinks of it saves the gradients of the generator's weights
             generator.requires_grad_(False)
-        self.code, self.noise = Encoder(CODE, CATEGORIES), Encoder(NOISE)
+        self.code, self.noise = Encoder(CODE, CATEGORIES).to(DEVICE), Encoder(NOISE).to(DEVICE)
         self.optimisers = [
             torch.optim.Adam(network.parameters(), 0.001) for network in (self.code, self.noise)
         ]
@@ -279,12 +285,13 @@ class Reading:
     """A step of one encoder for anyone's frozen generator of noise, by -log q of its latents."""
 
     def __init__(self, generator: nn.Module, encoder: Encoder, size: int) -> None:
-        self.generator, self.encoder, self.size = generator, encoder, size
+        self.generator, self.encoder = generator.to(DEVICE), encoder.to(DEVICE)
+        self.size = size
         self.optimiser = torch.optim.Adam(encoder.parameters(), 0.0005)
 
     def step(self) -> None:
         """Draw, generate, read, learn."""
-        z = torch.randn(BATCH, self.size)
+        z = torch.randn(BATCH, self.size, device=DEVICE)
         with torch.no_grad():
             x = self.generator(z)
         mean, log_variance, _ = self.encoder(x)

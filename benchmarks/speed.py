@@ -1,12 +1,13 @@
 """How fast: each step of ssavl against what users write, an older checkout, and a peer.
 
-    python benchmarks/speed.py [--before CHECKOUT] [--peer FOLDER] [--rounds 9] [NAME ...]
+    python benchmarks/speed.py [--before CHECKOUT] [--peer FOLDER] [--rounds 9] [--device cuda]
+        [NAME ...]
 
 Every contender is a process of its own with one thread (`contenders.py`). They take turns, round by
 round, so that other work on the machine hits all alike; a ratio is of two times in one round.
-Writes benchmarks/results.json: `{name: {ratio, low, high, n, ...}}`, the median ratio and the
-tenth and ninetieth hundredth of n rounds, and `machine`, what it ran on. A ratio above 1 says that
-ssavl is that many times as fast. `peak` is the share of the machine's measured rate, convolutions
+Writes benchmarks/results.json, of a GPU benchmarks/results-cuda.json:
+`{name: {ratio, low, high, n, ...}}`, the median ratio and the tenth and ninetieth hundredth of n
+rounds, and `machine`, what it ran on. A ratio above 1 says that ssavl is that many times as fast. `peak` is the share of the machine's measured rate, convolutions
 and matrix products by their part of the work, that the step's arithmetic comes to.
 
 --before: an older checkout of ssavl. --peer: a folder with pythae 0.1.2
@@ -30,22 +31,26 @@ import torch
 from work import flops, rates
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).with_name("results.json")
+RESULTS = {
+    device: Path(__file__).with_name(name)
+    for device, name in (("cpu", "results.json"), ("cuda", "results-cuda.json"))
+}
 CONTENDERS = Path(__file__).with_name("contenders.py")
 
 
 @dataclass(frozen=True)
 class Race:
-    """A step of ours, and against whom; how often it runs in a turn."""
+    """A step of ours, and against whom; how often it runs in a turn; the only device, if any."""
 
     what: str
     against: tuple[tuple[str, str], ...]
     times: int
     precision: str = "float32"
+    device: str | None = None
 
 
-def _usual(what: str, times: int, naive: str | None = None) -> Race:
-    return Race(what, (("naive", naive or what), ("before", what)), times)
+def _usual(what: str, times: int, device: str | None = None) -> Race:
+    return Race(what, (("naive", what), ("before", what)), times, device=device)
 
 
 RACES = {
@@ -54,8 +59,11 @@ RACES = {
     "iteration, auto precision": Race(
         "iteration", (("naive", "iteration"), ("before", "iteration")), 20, "auto"
     ),
-    "critic step": _usual("critic", 30),
-    "generator step": _usual("generator", 30),
+    "iteration, compiled": Race(
+        "compiled", (("naive", "iteration"), ("before", "iteration")), 20, device="cuda"
+    ),
+    "critic step": _usual("critic", 30, device="cpu"),
+    "generator step": _usual("generator", 30, device="cpu"),
     "fit": _usual("fit", 20),
     "fit, frozen by hand": Race("fit", (("naive", "fit-frozen"),), 20),
     "fit, auto precision": Race("fit", (("naive", "fit"), ("before", "fit")), 20, "auto"),
@@ -65,7 +73,7 @@ RACES = {
     "vae step": Race("vae", (("pythae", "vae"), ("before", "vae")), 60),
     "encode one image": Race("encode-one", (("before", "encode-one"),), 300),
     "encode 1,000 images": Race("encode-many", (("before", "encode-many"),), 10),
-    "disentanglement": Race("disentanglement", (("before", "disentanglement"),), 1),
+    "disentanglement": Race("disentanglement", (("before", "disentanglement"),), 1, device="cpu"),
     "invert 16 images, 10 steps": Race("invert", (("before", "invert"),), 3),
 }
 
@@ -144,7 +152,7 @@ def run(name: str, paths: dict[str, list[str]], rounds: int) -> dict[str, dict[s
     return found
 
 
-def machine() -> dict[str, object]:
+def machine(device: str) -> dict[str, object]:
     """What it ran on."""
     names = [
         line.partition(":")[2].strip()
@@ -152,7 +160,8 @@ def machine() -> dict[str, object]:
         if line.startswith("model name")
     ]
     known = torch.cpu.get_capabilities()
-    return {
+    own = {} if device == "cpu" else {"gpu": torch.cuda.get_device_name()}
+    return own | {
         "processor": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
         "threads": 1,
@@ -169,22 +178,29 @@ def main() -> None:
     parser.add_argument("--before", type=Path)
     parser.add_argument("--peer", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--device", choices=RESULTS, default="cpu")
     arguments = parser.parse_args()
     paths = {"ours": [str(ROOT)], "naive": [str(ROOT / "benchmarks")]}
+    for folder, package in ((arguments.before, "ssavl"), (arguments.peer, "pythae")):
+        if folder and not (folder / package).is_dir():
+            parser.error(f"{folder} has no {package}")
     if arguments.before:
         paths["before"] = [str(arguments.before.resolve())]
     if arguments.peer:
         paths["pythae"] = [str(ROOT / "benchmarks"), str(arguments.peer.resolve())]
     torch.set_num_threads(1)
-    found = json.loads(RESULTS.read_text()) if arguments.names and RESULTS.exists() else {}
-    found["machine"] = {**machine(), "GFLOP/s": rates()}
-    for name in arguments.names or RACES:
+    device, results = arguments.device, RESULTS[arguments.device]
+    os.environ["SSAVL_DEVICE"] = device
+    found = json.loads(results.read_text()) if arguments.names and results.exists() else {}
+    found["machine"] = {**machine(device), "GFLOP/s": rates(device)}
+    usual = [name for name, race in RACES.items() if race.device in (None, device)]
+    for name in arguments.names or usual:
         for row, values in run(name, paths, arguments.rounds).items():
             if RACES[name].precision == "float32":
                 values |= flops(RACES[name].what, values["ours_ms"], found["machine"]["GFLOP/s"])
             found[row] = values
             print(f"{row:<48} {json.dumps(values)}", flush=True)
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+        results.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

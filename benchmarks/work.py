@@ -12,17 +12,18 @@ from torch.utils.flop_counter import FlopCounterMode
 CONVOLUTIONS = ("aten.convolution", "aten.convolution_backward", "aten._convolution")
 
 
-def rates() -> dict[str, float]:
-    """GFLOP/s of one thread in float32: the best of a few convolutions, and a matrix product."""
+def rates(device: str = "cpu") -> dict[str, float]:
+    """GFLOP/s in float32: the best of a few convolutions, and a matrix product."""
     convolution = 0.0
     for batch, inputs, outputs, side in ((64, 16, 32, 14), (64, 64, 128, 16), (128, 32, 64, 14)):
         for layout in (torch.contiguous_format, torch.channels_last):
-            x = torch.randn(batch, inputs, side, side).contiguous(memory_format=layout)
-            w = torch.randn(outputs, inputs, 4, 4).contiguous(memory_format=layout)
+            x = torch.randn(batch, inputs, side, side, device=device)
+            w = torch.randn(outputs, inputs, 4, 4, device=device)
+            x, w = (own.contiguous(memory_format=layout) for own in (x, w))
             work = 2 * batch * outputs * (side // 2) ** 2 * inputs * 16
             found = work / _seconds(lambda x=x, w=w: F.conv2d(x, w, None, 2, 1))
             convolution = max(convolution, found)
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    a, b = torch.randn(2, 1024, 1024, device=device)
     product = 2 * 1024**3 / _seconds(lambda: a @ b)
     return {"convolution": round(convolution / 1e9, 1), "product": round(product / 1e9, 1)}
 
@@ -35,6 +36,8 @@ def _seconds(call: Callable[[], object]) -> float:
     for _ in range(30):
         began = time.perf_counter()
         call()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
     return min(times)
 
