@@ -7,8 +7,9 @@ Every contender is a process of its own with one thread (`contenders.py`). They 
 round, so that other work on the machine hits all alike; a ratio is of two times in one round.
 Writes benchmarks/results.json, of a GPU benchmarks/results-cuda.json:
 `{name: {ratio, low, high, n, ...}}`, the median ratio and the tenth and ninetieth hundredth of n
-rounds, and `machine`, what it ran on. A ratio above 1 says that ssavl is that many times as fast. `peak` is the share of the machine's measured rate, convolutions
-and matrix products by their part of the work, that the step's arithmetic comes to.
+rounds, and `machine`, what it ran on. A ratio above 1 says that ssavl is that many times as fast.
+`peak` is the share of the machine's measured rate, convolutions and matrix products by their part
+of the work, that the step's arithmetic comes to.
 
 --before: an older checkout of ssavl. --peer: a folder with pythae 0.1.2
 (`pip install --no-deps --target FOLDER pythae==0.1.2`). Without one, its rows are left out.
