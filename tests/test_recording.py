@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributions import Categorical, Normal, OneHotCategorical
 
 from ssavl.engine.act import Act
 from ssavl.engine.alarm import Alarm
@@ -21,7 +22,7 @@ from ssavl.engine.update import update
 from ssavl.images.draws import Draws
 from ssavl.methods.registry import METHODS, own_params
 from ssavl.params.shared import OptimisationParams
-from tests.methods import CPU, common
+from tests.methods import CPU, common, draws, play, step
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 WARMING: dict[str, Any] = {"mi_warmup": {"start": 2, "length": 3}, "gp_every": 2}
@@ -92,6 +93,8 @@ def test_a_recorded_run_resumes_bit_for_bit() -> None:
         second = training("vae", {}, "parts", iterations=30)
         second.train()
     assert second.resumed_from == [17]
+    assert second.playing.recorder is not None
+    assert len(second.playing.recorder.recorded) == 1
     assert same(whole, second)
 
 
@@ -172,3 +175,17 @@ def test_an_alarm_leaves_out_every_step_from_the_first_fault_on(fault: str) -> N
     assert error is not None
     assert f"the {fault} of phase 'phase'" in str(error)
     assert int(alarm.iteration) == 2
+
+
+def test_no_distribution_is_looked_at_in_an_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look makes the CPU wait for a GPU; ``validate_args=False`` does not reach inner parts."""
+    looks: list[str] = []
+    for kind in (Categorical, OneHotCategorical, Normal):
+        monkeypatch.setattr(kind, "_validate_sample", lambda own, value: looks.append(repr(own)))
+    data = draws()
+    built = METHODS["vae"].build(own_params("vae", {}), common(data), data)
+    playing = play(built)
+    step(playing, playing.act.phases[0])
+    assert looks == []
+    OneHotCategorical(logits=torch.zeros(3)).log_prob(torch.eye(3)[0])
+    assert looks

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ssavl.errors import UserError, first_line
+
 Told = Sequence[tuple[str, dict[str, Tensor]]]  # for each update its phase and its terms
 
 MOST = 16  # recordings of an act: each keeps its activations
@@ -94,12 +96,23 @@ class Recorder:
         return told
 
     def _record(self, key: Hashable, iterate: Callable[[], Told]) -> Told:
+        """An iteration, recorded and then played.
+
+        Raises:
+            UserError: something in it cannot be recorded, and was not seen before.
+        """
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.rng)
         others = [own for own, _ in self.recorded.values()]
         torch.cuda.synchronize(self.device)
-        with torch.cuda.graph(graph, pool=others[0].pool() if others else None):
-            told = iterate()
+        try:
+            with torch.cuda.graph(graph, pool=others[0].pool() if others else None):
+                told = iterate()
+        except RuntimeError as error:
+            raise UserError(
+                f"the GPU cannot record an iteration ({first_line(error, 200)}): set "
+                "SSAVL_GRAPHS=0, and the same command goes on step by step"
+            ) from None
         self.recorded[key] = graph, told
         graph.replay()
         return told

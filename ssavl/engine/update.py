@@ -12,6 +12,7 @@ from ssavl.engine.alarm import Alarm
 from ssavl.engine.device import Compute
 from ssavl.engine.finite import require_finite_gradients, require_finite_loss
 from ssavl.engine.phase import Phase
+from ssavl.engine.unchecked import unchecked
 
 
 def update(
@@ -44,7 +45,7 @@ def update(
         optimiser.zero_grad(set_to_none=True)
     means: dict[str, Tensor] = {}
     for _ in range(pieces):
-        with compute.autocast():
+        with compute.autocast(), unchecked():
             terms = phase.loss(number)
         part = {name: term.mean() / pieces for name, term in terms.items()}
         if alarm is None:

@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, OneHotCategorical
 
 from ssavl.latents.space import Factorised, LatentSpace
-from ssavl.latents.unchecked import unchecked
 
 
 class Posterior(Protocol):
@@ -84,8 +83,7 @@ def joined(parts: Sequence[Factorised]) -> Factorised:
     for block in first.space.blocks:
         if block.role == "category":
             logits = torch.cat([part.log_probabilities(block.name) for part in parts])
-            with unchecked():
-                blocks[block.name] = OneHotCategorical(logits=logits, validate_args=False)
+            blocks[block.name] = OneHotCategorical(logits=logits, validate_args=False)
             continue
         normals = [part.gaussian(block.name) for part in parts]
         mean, deviation = (torch.cat([getattr(n, a) for n in normals]) for a in ("loc", "scale"))

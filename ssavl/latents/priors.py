@@ -26,7 +26,6 @@ from torch.distributions import (
 )
 
 from ssavl.latents.names import NAME, Prior, Role
-from ssavl.latents.unchecked import unchecked
 
 # of a truncated normal prior, in standard deviations; what BigGAN and its clones draw from
 TRUNCATION = 2.0
@@ -175,8 +174,7 @@ class Block:
         over ``(B, dim)``.
         """
         if self.prior == "categorical":
-            with unchecked():
-                return OneHotCategorical(logits=parameters, validate_args=False)
+            return OneHotCategorical(logits=parameters, validate_args=False)
         mean, log_variance = parameters.chunk(2, dim=-1)
         deviation = (0.5 * log_variance.clamp(*LOG_VARIANCE)).exp()
         return Independent(Normal(mean, deviation, validate_args=False), 1)

@@ -26,7 +26,6 @@ from torch.distributions import (
 
 from ssavl.latents.names import Role
 from ssavl.latents.priors import Block
-from ssavl.latents.unchecked import unchecked
 
 TEMPERATURE = 0.67  # Gumbel-softmax (Eq. 10); the value of Jang et al. 2017 for ten categories
 
@@ -168,9 +167,9 @@ class Factorised:
         for block in self.space.blocks:
             distribution = self.blocks[block.name]
             if isinstance(distribution, OneHotCategorical):
-                warmth, logits = torch.tensor(temperature), distribution.logits
-                with unchecked():
-                    relaxed = RelaxedOneHotCategorical(warmth, logits=logits, validate_args=False)
+                relaxed = RelaxedOneHotCategorical(
+                    torch.tensor(temperature), logits=distribution.logits, validate_args=False
+                )
                 soft = relaxed.rsample()
                 if straight_through:
                     hard = torch.nn.functional.one_hot(soft.argmax(-1), block.dim).to(soft.dtype)

@@ -10,10 +10,10 @@ from torch.distributions import Distribution
 
 @contextmanager
 def unchecked() -> Iterator[None]:
-    """A block in which distributions are made without a look at their parameters.
+    """A block in which no distribution looks at its parameters and samples.
 
-    ``validate_args=False`` does not reach the distributions that some are made of (a one-hot
-    category's), and a look at parameters makes the CPU wait for a GPU.
+    A look costs time, and makes the CPU wait for a GPU; what is not finite is found out all the
+    same. ``validate_args=False`` does not reach the distributions that some are made of.
     """
     before = Distribution._validate_args
     Distribution.set_default_validate_args(False)
