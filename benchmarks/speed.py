@@ -97,8 +97,12 @@ class Contender:
                 "PYTHONPATH": os.pathsep.join(path),
             },
         )
+        self.name = f"{role} {what}"
+
+    def wait(self) -> None:
+        """Until it is there."""
         if self._line() != "ready":
-            sys.exit(f"{who} {what} did not start: run {CONTENDERS.name} {role} {what} by hand")
+            sys.exit(f"{self.name} did not start: run {CONTENDERS.name} {self.name} by hand")
 
     def seconds(self, times: int) -> float:
         """Of one step, over so many."""
@@ -129,6 +133,8 @@ def run(name: str, paths: dict[str, list[str]], rounds: int) -> dict[str, dict[s
         for who, what in there
     }
     everyone = {"ours": first, **others}
+    for own in everyone.values():  # they start side by side
+        own.wait()
     for own in everyone.values():
         own.seconds(max(1, race.times // 4))
     times: dict[str, list[float]] = {who: [] for who in everyone}
