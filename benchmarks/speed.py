@@ -94,7 +94,7 @@ class Contender:
                 **os.environ,
                 "OMP_NUM_THREADS": "1",
                 "SSAVL_PRECISION": precision,
-                "PYTHONPATH": os.pathsep.join(path),
+                "PYTHONPATH": os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")]),
             },
         )
         self.name = f"{role} {what}"

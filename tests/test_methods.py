@@ -13,6 +13,7 @@ from ssavl.engine.act import Act
 from ssavl.engine.phase import Phase
 from ssavl.engine.run import Run
 from ssavl.images.draws import Draws
+from ssavl.methods.autoencoder import autoencoder
 from ssavl.methods.autoencoders import vae
 from ssavl.methods.method import Leaves, Method
 from ssavl.methods.ssavl import game
@@ -322,3 +323,16 @@ def test_an_autoencoder_learns_generator_and_encoders_together() -> None:
     run(method, data.rng).train()
     assert changed(before, parameters(method.modules)) == set(method.modules)
     assert loss(0)["loss"].mean().item() < 0.8 * first
+
+
+def test_what_an_autoencoder_sees_goes_through_its_generator_as_it_is_drawn_from() -> None:
+    """Its encoders infer codes first; the generator's noise comes first."""
+    torch.manual_seed(0)
+    data = draws()
+    parts = autoencoder("vae", common(data), data)
+    seen = parts.see(RelaxationParams())
+    space = parts.generator.latent_space
+    assert seen.posterior.space == space
+    assert parts.model.space != space
+    category = space.split(seen.latents)["category"]
+    assert torch.allclose(category.sum(-1), torch.ones(len(category)))

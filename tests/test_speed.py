@@ -32,6 +32,7 @@ def naive() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    vars(module)["DEVICE"] = "cpu"  # whatever the suite runs on
     return module
 
 

@@ -13,7 +13,7 @@ from ssavl.images.draws import Draws
 from ssavl.latents.space import Factorised
 from ssavl.methods import networks
 from ssavl.methods.method import Common, Leaves, Method
-from ssavl.methods.shared import NORMALISED, Terms
+from ssavl.methods.shared import NORMALISED, Terms, part
 from ssavl.models.inference import InferenceModel
 from ssavl.models.protocol import Observed
 from ssavl.networks.encoder import Encoder
@@ -27,7 +27,7 @@ class Seen:
 
     Attributes:
         x: real images ``(B, C, H, W)`` in [0, 1].
-        posterior: q(latents | x).
+        posterior: q(latents | x), its blocks in the order of the generator's.
         latents: a differentiable draw of it, ``(B, dim)``.
         log_likelihood: log p(x | latents) in nats, ``(B,)``.
     """
@@ -61,11 +61,12 @@ class Autoencoder:
     def see(self, relaxation: RelaxationParams) -> Seen:
         """The next batch of real images, its posterior, a draw, and how likely that makes it."""
         x = self.data.real(self.common.batch_size)
-        posterior = self.model.posterior(x)
-        assert isinstance(posterior, Factorised)
-        latents = posterior.rsample(relaxation.temperature, relaxation.straight_through)
+        inferred, space = self.model.posterior(x), self.generator.latent_space
+        assert isinstance(inferred, Factorised)
+        draw = inferred.rsample(relaxation.temperature, relaxation.straight_through)
+        latents = part(draw, inferred.space, space)
         density = Observed(self.generator, self.common.likelihood)
-        return Seen(x, posterior, latents, density.log_prob(x, latents))
+        return Seen(x, inferred.over(space), latents, density.log_prob(x, latents))
 
     def method(
         self,

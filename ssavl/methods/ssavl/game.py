@@ -52,7 +52,7 @@ def build(params: SsAvlParams, common: Common, data: Draws) -> Method:
     # A trunk that the critic shares is the critic's own, and keeps its start.
     starts = None if params.shared_trunk else players.code_encoder
     enter = partial(settle, clustering, starts) if clustering is not None else None
-    game = Act("gan", phases, common.optimisation, enter, players.open_codes, coupled=NORMALISED)
+    game = Act("gan", phases, common.optimisation, enter, players.begin, coupled=NORMALISED)
     return Method(
         players.modules,
         (game,) if clustering is None else (embedding_act(clustering), game),

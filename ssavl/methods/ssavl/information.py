@@ -31,9 +31,13 @@ def information_terms(players: Players, update: int) -> Terms:
 
 
 def information_varies(players: Players, update: int) -> tuple[float, ...]:
-    """What the number of an update decides in it: how far what sets in slowly has set in."""
+    """What the number of an update decides in it: how far what sets in slowly has set in.
+
+    Between nothing and all, what the generator feels is a tensor, so all of these are alike.
+    """
     slow = (players.params.mi_warmup, players.params.real_consistency.warmup)
-    return (*[ramp(update, own.start, own.length) for own in slow], *players.open(update))
+    felt, consistency = (ramp(update, own.start, own.length) for own in slow)
+    return (felt if felt in (0, 1) else 0.5, consistency, *players.open(update))
 
 
 def information(
@@ -124,7 +128,7 @@ def _felt(players: Players, update: int, x_gen: Tensor) -> Tensor:
     weight = ramp(update, warmup.start, warmup.length)
     if weight in (0, 1):
         return x_gen if weight else x_gen.detach()
-    return torch.lerp(x_gen.detach(), x_gen, weight)
+    return torch.lerp(x_gen.detach(), x_gen, players.felt)
 
 
 def _views(players: Players, x: Tensor) -> list[Tensor]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from ssavl.engine.schedule import openings
+from ssavl.engine.schedule import openings, ramp
 from ssavl.images.draws import Draws
 from ssavl.latents.names import Role
 from ssavl.latents.priors import Block
@@ -28,6 +28,9 @@ class Players:
     """Everything that the losses of :mod:`.wake` and :mod:`.information` speak of.
 
     An encoder that the schedule or the space leaves out is ``None``.
+
+    Attributes:
+        felt: how far the generator feels L_MI in this iteration, of shape ``()``.
     """
 
     generator: ConvGenerator
@@ -39,6 +42,7 @@ class Players:
     data: Draws
     latents: Latents
     rng: torch.Generator
+    felt: Tensor
 
     @property
     def space(self) -> LatentSpace:
@@ -78,8 +82,10 @@ class Players:
             return {}
         return {code.name: _on_device(now, self.rng.device)}
 
-    def open_codes(self, step: int) -> None:
-        """Let codes into the generator as far as they are open."""
+    def begin(self, step: int) -> None:
+        """What time decides: how far L_MI is felt, and codes let into the generator."""
+        warmup = self.params.mi_warmup
+        self.felt.fill_(ramp(step, warmup.start, warmup.length))
         code, now = self.block("code"), self.open(step)
         if code is not None and now:
             self.generator.open_block(code.name, now)
@@ -124,4 +130,5 @@ def invite(params: SsAvlParams, common: Common, data: Draws) -> Players:
         data,
         latents,
         common.rng,
+        torch.zeros((), device=common.rng.device),
     )
