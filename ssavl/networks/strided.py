@@ -8,6 +8,8 @@ sixteen weights, so all four images come from one 2 x 2 convolution without a st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,15 +19,7 @@ from ssavl.networks.bilinear import Bilinear, back, forth, plain
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 LAST = torch.channels_last
-# Row 2 i + 1 - p of an image meets two rows of the map alone, by the weights 2 + p and p of a
-# column: for each p, and as well q of columns, the four of sixteen weights that a pixel meets.
-PARITIES = torch.tensor(
-    [
-        [KERNEL * (row + p) + column + q for row in (2, 0) for column in (2, 0)]
-        for p in (0, 1)
-        for q in (0, 1)
-    ]
-)
+CACHED = 2**18  # numbers of a map that is copied while it is warm
 SMALL = 2**21  # multiplications times four
 FEW = 4  # channels of images; from there on libraries are as fast, but for
 NARROW, SHORT = 16, 8  # so many channels, next to a map of so few rows
@@ -40,17 +34,21 @@ class Strided(Bilinear):
         if x.shape[1] == 1:
             # Weights of one channel have both formats at once, and the strides of one are slow.
             w = w.flatten(1).view(len(w), 1, KERNEL, KERNEL)
-            return F.conv2d(x, w, bias, STRIDE, PADDING).contiguous(memory_format=LAST)
+            y = _empty(x, (len(x), len(w), x.shape[2] // STRIDE, x.shape[3] // STRIDE))
+            for own, into in _few(x, y):
+                into.copy_(F.conv2d(own, w, bias, STRIDE, PADDING))
+            return y
         return F.conv2d(x.contiguous(memory_format=LAST), w, bias, STRIDE, PADDING)
 
     def back(self, y: Tensor, w: Tensor) -> Tensor:
-        (maps, channels), (batch, _, height, width) = w.shape[:2], y.shape
-        parities = w.flatten(2)[:, :, PARITIES].permute(2, 1, 0, 3)
-        parities = parities.reshape(4 * channels, maps, 2, 2)
-        found = F.conv2d(y, parities, padding=1).contiguous(memory_format=LAST)
+        channels, (batch, _, height, width), parities = w.shape[1], y.shape, _parities(w)
         if channels == 1 or height <= SHORT:
-            return _interleaved(found, channels)
-        found = found.unflatten(1, (2, 2, channels))
+            x = _empty(y, (batch, channels, 2 * height, 2 * width))
+            for own, into in _few(y, x):
+                found = F.conv2d(own, parities, padding=1).contiguous(memory_format=LAST)
+                _interleave(found, into.permute(0, 2, 3, 1))
+            return x
+        found = F.conv2d(y, parities, padding=1).unflatten(1, (2, 2, channels))
         x = y.new_empty(batch, channels, height, 2, width, 2)
         for p in range(2):
             for q in range(2):
@@ -68,22 +66,46 @@ class Strided(Bilinear):
         return w[:, :channels].contiguous() if x.shape[1] > channels else w
 
 
-def _interleaved(found: Tensor, channels: int) -> Tensor:
-    """Four images, as groups of channels ``(B, 4 C, H + 1, W + 1)`` in channels last, as one ``(B,
-    C, 2 H, 2 W)``.
+def _parities(w: Tensor) -> Tensor:
+    """Weights ``(O, C, 4, 4)`` as those of four convolutions, ``(4 C, O, 2, 2)``.
+
+    Row 2 i + 1 - p of an image meets two rows of the map alone, by the weights 2 + p and p of a
+    column: for each p, and as well q of columns, the four of sixteen weights that a pixel meets.
+    """
+    maps, channels = w.shape[:2]
+    if channels == 1:
+        w = w.contiguous()
+    by_parity = w.unflatten(3, (2, 2)).unflatten(2, (2, 2)).permute(3, 5, 1, 0, 2, 4)
+    return by_parity.flip(4, 5).reshape(4 * channels, maps, 2, 2)
+
+
+def _empty(like: Tensor, size: tuple[int, ...]) -> Tensor:
+    return torch.empty(size, dtype=like.dtype, device=like.device, memory_format=LAST)
+
+
+def _few(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """As many images at a time, and what becomes of them, as stay in a processor's cache: what is
+    computed and then copied should still be there.
+    """
+    parts = -(-max(x.numel(), y.numel()) // CACHED)
+    size = -(-len(x) // parts)
+    return zip(x.split(size), y.split(size), strict=True)
+
+
+def _interleave(found: Tensor, into: Tensor) -> None:
+    """Write four images, as groups of channels ``(B, 4 C, H + 1, W + 1)`` in channels last, as one
+    ``(B, 2 H, 2 W, C)``.
 
     Pixel (2 i + p, 2 j + q) stands in group (1 - p, 1 - q) at (i + p, j + q): a place that is
     linear in all of i, p, j and q, so that one copy does it.
     """
-    batch, _, rows, columns = found.shape
+    (batch, _, rows, columns), channels = found.shape, into.shape[-1]
     column, row = 4 * channels, 4 * channels * columns
     down, across = 2 * channels, channels  # from one group to the next
-    view = found.as_strided(
-        (batch, rows - 1, 2, columns - 1, 2, channels),
-        (row * rows, row, row - down, column, column - across, 1),
-        found.storage_offset() + down + across,
-    )
-    return view.reshape(batch, 2 * rows - 2, 2 * columns - 2, channels).permute(0, 3, 1, 2)
+    size = (batch, rows - 1, 2, columns - 1, 2, channels)
+    strides = (row * rows, row, row - down, column, column - across, 1)
+    view = found.as_strided(size, strides, found.storage_offset() + down + across)
+    into.view(size).copy_(view)
 
 
 STRIDED = Strided()
