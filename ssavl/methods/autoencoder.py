@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from ssavl.engine.act import Act
+from ssavl.engine.memory import Memory
 from ssavl.engine.phase import Phase
 from ssavl.images.draws import Draws
 from ssavl.latents.space import Factorised
@@ -73,12 +74,17 @@ class Autoencoder:
         name: str,
         terms: Callable[[int], Terms],
         coupled: str = NORMALISED,
+        remembers: Mapping[str, Memory] | None = None,
         varies: Callable[[int], Hashable] | None = None,
     ) -> Method:
-        """A method whose one phase moves all of it by one loss; ``varies`` is the phase's."""
+        """A method whose one phase moves all of it by one loss; ``varies`` is the phase's.
+
+        Args:
+            remembers: what is not trained, by name.
+        """
         phases = (Phase("encoders", tuple(self.modules), terms, varies=varies),)
         act = Act(name, phases, self.common.optimisation, coupled=coupled)
-        return Method(self.modules, (act,), self.leaves)
+        return Method({**self.modules, **(remembers or {})}, (act,), self.leaves)
 
 
 def autoencoder(name: str, common: Common, data: Draws) -> Autoencoder:

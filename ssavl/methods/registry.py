@@ -11,7 +11,17 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.images.draws import Draws
-from ssavl.methods.autoencoders import vae
+from ssavl.methods.autoencoders import (
+    beta_tcvae,
+    beta_vae,
+    control_vae,
+    factor_vae,
+    info_vae,
+    joint_vae,
+    mae,
+    vae,
+    wwae,
+)
 from ssavl.methods.method import Build, Common, Method
 from ssavl.methods.ssavl import game
 from ssavl.params.section import Section, one_line
@@ -39,6 +49,9 @@ class Entry:
     can: tuple[str, ...]
 
 
+ALL = ABILITIES
+AUTOENCODERS = "autoencoders"
+
 METHODS: dict[str, Entry] = {
     "ss-avl": Entry(
         game.build,
@@ -50,9 +63,65 @@ METHODS: dict[str, Entry] = {
     "vae": Entry(
         vae.build,
         vae.Params,
-        "autoencoders",
+        AUTOENCODERS,
         "Kingma & Welling, Auto-Encoding Variational Bayes, 2014",
-        ("samples", "infers", "clusters", "scores"),
+        ALL,
+    ),
+    "beta-vae": Entry(
+        beta_vae.build,
+        beta_vae.Params,
+        AUTOENCODERS,
+        "Higgins et al., beta-VAE, 2017; Burgess et al., 2018",
+        ALL,
+    ),
+    "beta-tcvae": Entry(
+        beta_tcvae.build,
+        beta_tcvae.Params,
+        AUTOENCODERS,
+        "Chen et al., Isolating Sources of Disentanglement, 2018",
+        ALL,
+    ),
+    "factor-vae": Entry(
+        factor_vae.build,
+        factor_vae.Params,
+        AUTOENCODERS,
+        "Kim & Mnih, Disentangling by Factorising, 2018",
+        ALL,
+    ),
+    "joint-vae": Entry(
+        joint_vae.build,
+        joint_vae.Params,
+        AUTOENCODERS,
+        "Dupont, Learning Disentangled Joint Representations, 2018",
+        ALL,
+    ),
+    "info-vae": Entry(
+        info_vae.build,
+        info_vae.Params,
+        AUTOENCODERS,
+        "Zhao et al., InfoVAE, 2019",
+        ALL,
+    ),
+    "control-vae": Entry(
+        control_vae.build,
+        control_vae.Params,
+        AUTOENCODERS,
+        "Shao et al., ControlVAE, 2020",
+        ALL,
+    ),
+    "mae": Entry(
+        mae.build,
+        mae.Params,
+        AUTOENCODERS,
+        "Ma et al., MAE: Mutual Posterior-Divergence Regularization, 2019",
+        ALL,
+    ),
+    "wwae": Entry(
+        wwae.build,
+        wwae.Params,
+        AUTOENCODERS,
+        "Zhang et al., Wasserstein-Wasserstein Auto-Encoders, 2019",
+        ALL,
     ),
 }
 
