@@ -34,16 +34,22 @@ def latent_space(latents: LatentsParams) -> LatentSpace:
 
 
 def generator(
-    latents: LatentsParams, networks: NetworksParams, image_shape: ImageShape
+    latents: LatentsParams,
+    networks: NetworksParams,
+    image_shape: ImageShape,
+    space: LatentSpace | None = None,
 ) -> ConvGenerator:
     """A generator.
+
+    Args:
+        space: another latent space than the usual one.
 
     Raises:
         ValueError: an image size that cannot be made, a gain for an unknown block, or more weights
             than memory holds.
     """
     own = networks.generator
-    space = latent_space(latents)
+    space = space or latent_space(latents)
     make = partial(ConvGenerator, space, image_shape, own.width, own.hidden, own.block_gain)
     return _affordable(make, f"a generator of width {own.width} and hidden {own.hidden}")
 

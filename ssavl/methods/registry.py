@@ -11,17 +11,21 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.images.draws import Draws
+from ssavl.methods.adversarial import aae, age, ali, as_vae, bigan, veegan
 from ssavl.methods.autoencoders import (
     beta_tcvae,
     beta_vae,
     control_vae,
     factor_vae,
     info_vae,
+    intro_vae,
     joint_vae,
     mae,
     vae,
+    vae_gan,
     wwae,
 )
+from ssavl.methods.gans import catgan, clustergan, infogan, infogan_cr, wgan, wgan_gp
 from ssavl.methods.method import Build, Common, Method
 from ssavl.methods.ssavl import game
 from ssavl.params.section import Section, one_line
@@ -50,7 +54,8 @@ class Entry:
 
 
 ALL = ABILITIES
-AUTOENCODERS = "autoencoders"
+AUTOENCODERS, GANS = "autoencoders", "GANs"
+INFERENCE, MIXTURES = "adversarial inference", "clustering and mixtures"
 
 METHODS: dict[str, Entry] = {
     "ss-avl": Entry(
@@ -122,6 +127,104 @@ METHODS: dict[str, Entry] = {
         AUTOENCODERS,
         "Zhang et al., Wasserstein-Wasserstein Auto-Encoders, 2019",
         ALL,
+    ),
+    "intro-vae": Entry(
+        intro_vae.build,
+        intro_vae.Params,
+        AUTOENCODERS,
+        "Huang et al., IntroVAE, 2018",
+        ALL,
+    ),
+    "vae-gan": Entry(
+        vae_gan.build,
+        vae_gan.Params,
+        AUTOENCODERS,
+        "Larsen et al., Autoencoding beyond Pixels, 2016",
+        ALL,
+    ),
+    "ali": Entry(
+        ali.build,
+        ali.Params,
+        INFERENCE,
+        "Dumoulin et al., Adversarially Learned Inference, 2017",
+        ALL,
+    ),
+    "bigan": Entry(
+        bigan.build,
+        bigan.Params,
+        INFERENCE,
+        "Donahue et al., Adversarial Feature Learning, 2017",
+        ("samples", "infers", "clusters"),
+    ),
+    "as-vae": Entry(
+        as_vae.build,
+        as_vae.Params,
+        INFERENCE,
+        "Pu et al., Adversarial Symmetric Variational Autoencoder, 2017",
+        ALL,
+    ),
+    "veegan": Entry(
+        veegan.build,
+        veegan.Params,
+        INFERENCE,
+        "Srivastava et al., VEEGAN, 2017",
+        ("samples", "infers", "clusters"),
+    ),
+    "aae": Entry(
+        aae.build,
+        aae.Params,
+        INFERENCE,
+        "Makhzani et al., Adversarial Autoencoders, 2016",
+        ("samples", "infers", "clusters"),
+    ),
+    "age": Entry(
+        age.build,
+        age.Params,
+        INFERENCE,
+        "Ulyanov et al., Adversarial Generator-Encoder Networks, 2018",
+        ("samples", "infers", "clusters"),
+    ),
+    "wgan": Entry(
+        wgan.build,
+        wgan.Params,
+        GANS,
+        "Arjovsky et al., Wasserstein GAN, 2017",
+        ("samples",),
+    ),
+    "wgan-gp": Entry(
+        wgan_gp.build,
+        wgan_gp.Params,
+        GANS,
+        "Gulrajani et al., Improved Training of Wasserstein GANs, 2017",
+        ("samples",),
+    ),
+    "infogan": Entry(
+        infogan.build,
+        infogan.Params,
+        GANS,
+        "Chen et al., InfoGAN, 2016",
+        ("samples", "infers", "clusters"),
+    ),
+    "infogan-cr": Entry(
+        infogan_cr.build,
+        infogan_cr.Params,
+        GANS,
+        "Lin et al., InfoGAN-CR and ModelCentrality, 2020",
+        ("samples", "infers", "clusters"),
+    ),
+    "catgan": Entry(
+        catgan.build,
+        catgan.Params,
+        GANS,
+        "Springenberg, Categorical Generative Adversarial Networks, 2016",
+        ("samples", "clusters"),
+    ),
+    "clustergan": Entry(
+        clustergan.build,
+        clustergan.Params,
+        GANS,
+        "Mukherjee et al., ClusterGAN, 2019",
+        ("samples", "infers", "clusters"),
     ),
 }
 

@@ -15,6 +15,7 @@ from ssavl.latents.space import LatentSpace
 from ssavl.models.protocol import Observed
 from ssavl.networks.generator import ConvGenerator
 from ssavl.objectives.elbo import Bound, elbo
+from ssavl.objectives.entropy import code_length
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import RelaxationParams
 
@@ -57,6 +58,25 @@ class Still(Around[ConvGenerator]):
 def part(latents: Tensor, space: LatentSpace, subspace: LatentSpace) -> Tensor:
     """The blocks of a subspace out of flat latents ``(B, D)``."""
     return subspace.join(space.split(latents))
+
+
+def latent_errors(found: Tensor, latents: Tensor, space: LatentSpace) -> dict[str, Tensor]:
+    """How far an encoder is from the latents that made its images, by block, ``(B,)`` each: squared
+    errors in base space, and -log of a category in nats.
+
+    Args:
+        found: points of base space ``(B, D)``, categories as logits (``PointEncoder``).
+        latents: ``(B, D)``.
+    """
+    told, known, errors = space.split(found), space.split(space.to_base(latents)), {}
+    for block in space.blocks:
+        own, true = told[block.name], known[block.name]
+        category = block.role == "category"
+        error = (
+            code_length(own.log_softmax(-1), true) if category else (own - true).square().sum(-1)
+        )
+        errors[block.name] = error
+    return errors
 
 
 def bound(

@@ -38,8 +38,8 @@ def wasserstein_diagonal(mean: Tensor, covariance: Tensor) -> Tensor:
 def diagonal_kl(codes: Tensor) -> Tensor:
     r"""KL(N(m, diag v) || N(0, I)) of the moments of codes ``(B, D)``, a scalar.
 
-    :math:`\frac12 (v + m^2 - 1 - \log v)`, in nats, averaged over dimensions (Ulyanov et al. 2018, Eq. 14,
-    whose published code has the variance where a deviation belongs).
+    In nats: :math:`\frac12 (v + m^2 - 1 - \log v)`, the mean over dimensions (Ulyanov et al. 2018,
+    Eq. 14; the published code has the variance where a deviation belongs).
     """
     mean, variance = codes.mean(0), codes.var(0, unbiased=False).clamp_min(1e-8)
     return 0.5 * (variance + mean.square() - 1 - variance.log()).mean()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from ssavl.methods.gan import wasserstein_terms
 from ssavl.methods.shared import Terms
 from ssavl.methods.ssavl.information import information
 from ssavl.methods.ssavl.players import Players
-from ssavl.objectives.wgan_gp import critic_loss, generator_loss, gradient_penalty
+from ssavl.objectives.wgan_gp import generator_loss
 from ssavl.params.ssavl import SsAvlParams
 
 
@@ -22,12 +23,8 @@ def critic_terms(players: Players, update: int) -> Terms:
     x = players.data.real(players.latents.n)
     with torch.no_grad():
         x_gen = players.generator(players.latents.new())
-    distance = -critic_loss(critic, x, x_gen)
-    loss = -distance
-    if penalised(params, update):
-        penalty = gradient_penalty(critic, x, x_gen, players.rng)
-        loss = loss + params.gp_weight * params.gp_every * penalty
-    return {"loss": loss, "wasserstein": distance}
+    weight = params.gp_weight * params.gp_every if penalised(params, update) else 0
+    return wasserstein_terms(critic, x, x_gen, weight, players.rng)
 
 
 def generator_terms(players: Players, update: int) -> Terms:

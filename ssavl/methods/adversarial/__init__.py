@@ -1,0 +1,1 @@
+"""Adversarial inference: encoders and generators that a discriminator brings together."""

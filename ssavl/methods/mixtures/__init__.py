@@ -1,0 +1,1 @@
+"""Clustering and mixtures: categories, components and experts."""
