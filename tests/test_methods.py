@@ -53,7 +53,7 @@ def make(sizes: dict[str, Any] | None = None, data: Draws | None = None, **own: 
 
 
 def network(method: Method) -> ConvGenerator:
-    assert method.leaves.generator is not None
+    assert isinstance(method.leaves.generator, ConvGenerator)
     return method.leaves.generator
 
 

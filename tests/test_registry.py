@@ -47,7 +47,18 @@ EVERYTHING: Own = {  # that the paper has not: clusters, opening, averages, cons
     "gp_every": 2,
     "ema_decay": 0.9,
 }
+SHORT = {"iterations": 8, "batch_size": 4, "log_every": 3}  # an act of a method's own
 VARIANTS: dict[str, list[Own]] = {
+    "beta-vae": [{}, {"capacity": 5, "length": 3}],
+    "avb": [{}, {"contrast": False}],
+    "wwae": [{}, {"diagonal": True}],
+    "infogan": [{}, {"shared_trunk": False}],
+    "infogan-cr": [{"start": 3}],
+    "mvae": [{}, {"components": 1}, {"dropout": True}],
+    "msvi": [{"objective": own} for own in ("individual", "mixture", "product")],
+    "ncp-vae": [{"vae": SHORT, "proposals": 20}],
+    "dec": [{"autoencoder": SHORT, "every": 3, "restarts": 1}],
+    "sub-gan": [{"autoencoder": SHORT, "every": 3, "dim": 2}],
     "ss-avl": [
         {**EVERYTHING, "schedule": "two-stage"},
         {**EVERYTHING, "schedule": "interleaved"},

@@ -14,7 +14,7 @@ from ssavl.images.draws import Draws
 from ssavl.models.protocol import Clusterer
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder, EncoderNetwork
-from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.generator import GeneratorNetwork
 from ssavl.objectives.likelihood import Likelihood
 from ssavl.params.shared import LatentsParams, NetworksParams, OptimisationParams
 from ssavl.params.stages import Params
@@ -73,7 +73,7 @@ class Leaves:
             baseline of what was trained.
     """
 
-    generator: ConvGenerator | None = None
+    generator: GeneratorNetwork | None = None
     encoders: tuple[EncoderNetwork, ...] = ()
     training_encoders: tuple[Encoder, ...] = ()
     clusterer: Clusterer | None = None

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.images.draws import Draws
-from ssavl.methods.adversarial import aae, age, ali, as_vae, bigan, veegan
+from ssavl.methods.adversarial import aae, age, ali, as_vae, avb, bigan, veegan
 from ssavl.methods.autoencoders import (
     beta_tcvae,
     beta_vae,
@@ -21,12 +21,14 @@ from ssavl.methods.autoencoders import (
     intro_vae,
     joint_vae,
     mae,
+    ncp_vae,
     vae,
     vae_gan,
     wwae,
 )
 from ssavl.methods.gans import catgan, clustergan, infogan, infogan_cr, wgan, wgan_gp
 from ssavl.methods.method import Build, Common, Method
+from ssavl.methods.mixtures import dec, gmvae, msvi, mvae, sub_gan
 from ssavl.methods.ssavl import game
 from ssavl.params.section import Section, one_line
 from ssavl.params.ssavl import SsAvlParams
@@ -142,6 +144,13 @@ METHODS: dict[str, Entry] = {
         "Larsen et al., Autoencoding beyond Pixels, 2016",
         ALL,
     ),
+    "ncp-vae": Entry(
+        ncp_vae.build,
+        ncp_vae.Params,
+        AUTOENCODERS,
+        "Aneja et al., A Contrastive Learning Approach for Training VAE Priors, 2021",
+        ALL,
+    ),
     "ali": Entry(
         ali.build,
         ali.Params,
@@ -182,6 +191,13 @@ METHODS: dict[str, Entry] = {
         age.Params,
         INFERENCE,
         "Ulyanov et al., Adversarial Generator-Encoder Networks, 2018",
+        ("samples", "infers", "clusters"),
+    ),
+    "avb": Entry(
+        avb.build,
+        avb.Params,
+        INFERENCE,
+        "Mescheder et al., Adversarial Variational Bayes, 2017",
         ("samples", "infers", "clusters"),
     ),
     "wgan": Entry(
@@ -225,6 +241,41 @@ METHODS: dict[str, Entry] = {
         GANS,
         "Mukherjee et al., ClusterGAN, 2019",
         ("samples", "infers", "clusters"),
+    ),
+    "dec": Entry(
+        dec.build,
+        dec.Params,
+        MIXTURES,
+        "Xie et al., Unsupervised Deep Embedding for Clustering Analysis, 2016",
+        ("clusters",),
+    ),
+    "sub-gan": Entry(
+        sub_gan.build,
+        sub_gan.Params,
+        MIXTURES,
+        "Liang et al., Sub-GAN, 2018 (reconstructed)",
+        ("samples", "clusters"),
+    ),
+    "gmvae": Entry(
+        gmvae.build,
+        gmvae.Params,
+        MIXTURES,
+        "Dilokthanakul et al., Gaussian Mixture Variational Autoencoders, 2016",
+        ("samples", "infers", "clusters"),
+    ),
+    "mvae": Entry(
+        mvae.build,
+        mvae.Params,
+        MIXTURES,
+        "Ye & Bors, Deep Mixture Generative Autoencoders, 2022",
+        ("samples", "infers"),
+    ),
+    "msvi": Entry(
+        msvi.build,
+        msvi.Params,
+        MIXTURES,
+        "Kurle et al., Multi-Source Neural Variational Inference, 2019",
+        ALL,
     ),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,7 +13,7 @@ from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.layout import ImageShape, blocked, layout
 from ssavl.params.section import Section, one_line
-from ssavl.params.shared import MOST, Size, Width
+from ssavl.params.shared import LARGEST, MOST, Size, Width
 from ssavl.storage.plain import require_plain
 
 Config = TypeVar("Config", bound=Section)
@@ -106,14 +106,76 @@ class ConvGeneratorConfig(SpacedConfig):
     block_gain: dict[str, float]
 
 
+class ReweightedGeneratorConfig(Told):
+    """Of a :class:`ssavl.networks.reweighted.ReweightedGenerator`."""
+
+    generator: ConvGeneratorConfig
+    width: Size
+    depth: Annotated[int, Field(ge=0, le=64)]
+    proposals: Size
+
+
+class MixtureGeneratorConfig(Told):
+    """Of a :class:`ssavl.networks.mixture.MixtureGenerator`."""
+
+    generator: ConvGeneratorConfig
+    moving: Size
+    components: Annotated[int, Field(ge=2, le=LARGEST)]
+    hidden: Size
+
+
+class MixingGeneratorConfig(Told):
+    """Of a :class:`ssavl.networks.components.MixingGenerator`."""
+
+    generator: ConvGeneratorConfig
+    components: Annotated[int, Field(ge=1, le=64)]
+    size: Size
+
+
 class EncoderConfig(SpacedConfig, TrunkConfig):
     """Of a :class:`ssavl.networks.encoder.Encoder`."""
+
+
+class MixtureEncoderConfig(TrunkConfig):
+    """Of a :class:`ssavl.networks.mixture.MixtureEncoder`."""
+
+    moving: Size
+    size: Size
+    components: Annotated[int, Field(ge=2, le=LARGEST)]
+    hidden: Size
+
+
+class ExpertsConfig(EncoderConfig):
+    """Of :class:`ssavl.networks.experts.Experts`."""
+
+    sources: Literal["whole", "halves", "quadrants"]
+
+
+class ComponentEncodersConfig(TrunkConfig):
+    """Of :class:`ssavl.networks.components.ComponentEncoders`."""
+
+    components: Annotated[int, Field(ge=1, le=64)]
+    size: Size
+
+
+class NoisyEncoderConfig(EncoderConfig):
+    """Of a :class:`ssavl.networks.noisy_encoder.NoisyEncoder`."""
+
+    noise: Size
+    neurons: Size
 
 
 class ClassifierConfig(TrunkConfig):
     """Of a :class:`ssavl.networks.classifier.Classifier`."""
 
     classes: Size
+
+
+class StudentClustererConfig(TrunkConfig):
+    """Of a :class:`ssavl.networks.student_clusterer.StudentClusterer`."""
+
+    size: Size
+    clusters: Size
 
 
 class EmbeddingConfig(TrunkConfig):

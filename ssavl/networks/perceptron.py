@@ -28,6 +28,7 @@ class LatentCritic(nn.Module):
 
     def __init__(self, dim: int, width: int, depth: int) -> None:
         super().__init__()
+        self.width, self.depth = width, depth
         self.layers = perceptron([dim, *[width] * depth, 1])
 
     def forward(self, latents: Tensor) -> Tensor:

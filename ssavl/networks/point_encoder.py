@@ -45,14 +45,19 @@ class PointEncoder(EncoderNetwork):
 
     def posterior(self, x: Tensor) -> Point:
         """The latents of images ``(B, C, H, W)`` in [0, 1], a category by its probabilities."""
-        parts = self.space.split(self(x))
-        for block in self.space.blocks:
-            own = parts[block.name]
-            parts[block.name] = (
-                own.softmax(-1) if block.role == "category" else block.from_base(own)
-            )
-        return Point(self.space, self.space.join(parts))
+        return Point(self.space, as_latents(self(x), self.space))
 
     def mode(self, x: Tensor) -> Tensor:
         """Latents ``(B, space.dim)``; categories are one-hot."""
         return self.posterior(x).mode
+
+
+def as_latents(base: Tensor, space: LatentSpace) -> Tensor:
+    """Points ``(B, space.dim)`` of base space, a category's as logits, as latents; of a category
+    its probabilities.
+    """
+    parts = space.split(base)
+    for block in space.blocks:
+        own = parts[block.name]
+        parts[block.name] = own.softmax(-1) if block.role == "category" else block.from_base(own)
+    return space.join(parts)

@@ -10,10 +10,16 @@ from torch import nn
 
 from ssavl.errors import UserError, shown
 from ssavl.networks.classifier import Classifier
+from ssavl.networks.components import ComponentEncoders, MixingGenerator
 from ssavl.networks.embedding import Embedding
 from ssavl.networks.encoder import Encoder
+from ssavl.networks.experts import Experts
 from ssavl.networks.generator import ConvGenerator
+from ssavl.networks.mixture import MixtureEncoder, MixtureGenerator
+from ssavl.networks.noisy_encoder import NoisyEncoder
 from ssavl.networks.point_encoder import PointEncoder
+from ssavl.networks.reweighted import ReweightedGenerator
+from ssavl.networks.student_clusterer import StudentClusterer
 
 
 class Rebuildable(Protocol):
@@ -32,10 +38,18 @@ class Rebuildable(Protocol):
 
 NETWORKS: dict[str, type[Rebuildable]] = {
     "conv-generator": ConvGenerator,
+    "reweighted-generator": ReweightedGenerator,
     "encoder": Encoder,
     "point-encoder": PointEncoder,
+    "noisy-encoder": NoisyEncoder,
+    "experts": Experts,
+    "mixing-generator": MixingGenerator,
+    "component-encoders": ComponentEncoders,
+    "mixture-generator": MixtureGenerator,
+    "mixture-encoder": MixtureEncoder,
     "classifier": Classifier,
     "embedding": Embedding,
+    "student-clusterer": StudentClusterer,
 }
 
 Entry = Mapping[str, Any]  # of a file: {"network": a key of NETWORKS, "config", "state"}

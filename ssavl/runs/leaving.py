@@ -26,11 +26,13 @@ def collect(name: str, settings: Mapping[str, Any], leaves: Leaves, run: Run) ->
     """
     generator = None
     if leaves.generator is not None:
-        averaged = run.averages["generator"]
-        assert isinstance(averaged, GeneratorNetwork)
-        if averaged is not run.averages.modules["generator"]:
-            refit(averaged, run.compute)
-        generator = averaged.cpu().eval()
+        generator = leaves.generator
+        averaged = run.averages.averaged.get("generator")
+        if averaged is not None:
+            assert isinstance(averaged.module, GeneratorNetwork)
+            generator = averaged.module
+            refit(generator, run.compute)
+        generator = generator.cpu().eval()
     left = tuple(encoder.cpu() for encoder in leaves.training_encoders)
     model = InferenceModel(leaves.encoders, name).cpu() if leaves.encoders else None
     sorter = None if leaves.sorter is None else leaves.sorter.cpu()

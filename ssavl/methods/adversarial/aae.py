@@ -1,9 +1,10 @@
 r"""Adversarial autoencoder (Makhzani et al. 2016).
 
-Three phases: encoder and generator reconstruct; critics tell the prior's latents from inferred ones;
-the encoder passes for the prior (:mod:`ssavl.methods.matching`). The encoder is deterministic. With
-a category there are two critics, one of them of one-hot vectors against the encoder's probabilities:
-so an unlabelled image is led to one category. The reconstruction is minus the study's likelihood.
+Three phases: encoder and generator reconstruct; critics tell the prior's latents from inferred
+ones; the encoder passes for the prior (:mod:`ssavl.methods.matching`). The encoder is
+deterministic. With a category there are two critics, one of them of one-hot vectors against the
+encoder's probabilities: so an image is led to one category without a label. The reconstruction is
+minus the study's likelihood.
 """
 
 from __future__ import annotations

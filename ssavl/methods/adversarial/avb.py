@@ -1,0 +1,132 @@
+r"""AVB, adversarial variational Bayes (Mescheder et al. 2017): posteriors of any shape.
+
+An encoder z = E(x, eps) with noise inside has no density. A critic T estimates what the bound needs
+of it: :math:`T^*(x, z) = \log q(z \mid x) - \log p(z)`,
+
+.. math:: L_T = -\log \sigma(T(x, z_q)) - \log(1 - \sigma(T(x, z_p))), \qquad
+          L_{GE} = -\log p(x \mid z_q) + T(x, z_q)
+
+With *adaptive contrast* T compares with the Gaussian :math:`r(z \mid x)` of the encoder's own mean
+and deviation of each image, over ``samples`` draws, in place of the prior: what is left to estimate
+is small, and :math:`\log r - \log p` is known. An undertrained T underestimates the divergence, so
+that the bound can exceed the truth. A category is one-hot, relaxed on the way back, and is compared
+with its prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Normal
+
+from ssavl.engine.act import Act
+from ssavl.engine.phase import Phase, alike
+from ssavl.images.draws import Draws
+from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import LatentSpace
+from ssavl.methods import networks
+from ssavl.methods.method import Common, Leaves, Method
+from ssavl.methods.pairs import Pairing, joint_critic
+from ssavl.methods.shared import NORMALISED, Latents, Terms
+from ssavl.networks.noisy_encoder import NoisyEncoder
+from ssavl.objectives.density_ratio import telling_apart
+from ssavl.objectives.likelihood import Likelihood
+from ssavl.params.section import Section
+from ssavl.params.shared import Count, Size
+
+
+class Params(Section):
+    """What AVB reads of its own."""
+
+    noise: Size = Field(32, description="dimensions of the noise inside of the encoder")
+    width: Size = Field(256, description="neurons of the layers behind the image")
+    contrast: bool = Field(True, description="adaptive contrast")
+    samples: Annotated[int, Field(ge=2, le=1000)] = Field(8, description="draws of its moments")
+    n_critic: Count = Field(2, description="steps of the critic for one of the players")
+
+
+@dataclass(frozen=True)
+class Game:
+    """The players, and how their latents are compared.
+
+    Attributes:
+        samples: draws of the moments of adaptive contrast; 0 for none.
+    """
+
+    players: Pairing
+    space: LatentSpace
+    likelihood: Likelihood
+    samples: int
+
+    def contrasted(self, u: Tensor, posterior: Posterior) -> tuple[Tensor, Tensor]:
+        """Latents ``(B, D)`` as T sees them, and what is known of log q - log p, ``(B,)``."""
+        base, known = self.space.to_base(u), torch.zeros(len(u), device=u.device)
+        if not self.samples:
+            return base, known
+        with torch.no_grad():
+            drawn = [self.space.to_base(posterior.rsample()) for _ in range(self.samples)]
+            deviation, mean = torch.std_mean(torch.stack(drawn), 0)
+            deviation = deviation.clamp_min(1e-3)
+        parts = [self.space.split(own) for own in (base, mean, deviation)]
+        for block in self.space.of_role("noise", "code"):
+            value, centre, width = (own[block.name] for own in parts)
+            own = Normal(centre, width).log_prob(value) - Normal(0.0, 1.0).log_prob(value)
+            known = known + own.sum(-1)
+            parts[0][block.name] = (value - centre) / width
+        return self.space.join(parts[0]), known
+
+
+def build(params: Params, common: Common, data: Draws) -> Method:
+    """The critic, then both players."""
+    generator = networks.generator(common.latents, common.networks, data.image_shape)
+    space = generator.latent_space
+    trunk = networks.trunk(common.networks.encoder, data.image_shape)
+    encoder = NoisyEncoder(trunk, space, params.noise, params.width)
+    critic = joint_critic(common, data, space.dim, params.width)
+    modules = {"generator": generator, "encoder": encoder, "critic": critic}
+    players = Pairing(
+        generator,
+        encoder.posterior,
+        critic,
+        lambda: data.real(common.batch_size),
+        Latents(space, common.batch_size, common.rng).new,
+        common.rng,
+        0.0,
+        modules,
+    )
+    game = Game(players, space, common.likelihood, params.samples if params.contrast else 0)
+    ratio = partial(ratio_terms, game)
+    phases = (
+        Phase("critic", ("critic",), ratio, params.n_critic, varies=alike),
+        Phase("players", ("generator", "encoder"), partial(bound_terms, game), varies=alike),
+    )
+    act = Act("avb", phases, common.optimisation, coupled=NORMALISED)
+    return Method(modules, (act,), Leaves(generator, (encoder,)))
+
+
+def ratio_terms(game: Game, update: int) -> Terms:
+    """L_T; with adaptive contrast, of standardised latents against standard ones."""
+    players = game.players
+    x = players.real()
+    with torch.no_grad():
+        posterior = players.infer(x)
+        z, _ = game.contrasted(posterior.rsample(straight_through=True), posterior)
+        other = game.space.to_base(players.latents())
+    return {"loss": telling_apart(players.critic(x, z), players.critic(x, other))}
+
+
+def bound_terms(game: Game, update: int) -> Terms:
+    """L_GE: minus the bound."""
+    players = game.players
+    x = players.real()
+    posterior = players.infer(x)
+    u = posterior.rsample(straight_through=True)
+    log_likelihood = game.likelihood(x, players.generator(u))
+    z, known = game.contrasted(u, posterior)
+    kl = players.critic(x, z) + known
+    return {"loss": kl - log_likelihood, "log_likelihood": log_likelihood, "kl": kl}
