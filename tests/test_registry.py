@@ -74,15 +74,18 @@ PER_ACT = 3  # kills
 every_method = pytest.mark.parametrize(("name", "own"), CASES, ids=IDS)
 
 
-def build(name: str, own: Own, shape: tuple[int, int, int] = SHAPE) -> tuple[Method, Draws]:
+def build(
+    name: str, own: Own, shape: tuple[int, int, int] = SHAPE, **pace: Any
+) -> tuple[Method, Draws]:
     """A method in a small size, each of its acts as long as :data:`PACE` says at most."""
     torch.manual_seed(0)
     data = draws(shape=shape)
-    method = METHODS[name].build(own_params(name, own), common(data), data)
+    method = METHODS[name].build(own_params(name, own), common(data, **pace), data)
     acts = []
     for act in method.acts:
-        pace = {"iterations": min(act.optimisation.iterations, PACE["iterations"]), "log_every": 3}
-        acts.append(replace(act, optimisation=act.optimisation.model_copy(update=pace)))
+        own_pace = {"iterations": min(act.optimisation.iterations, PACE["iterations"])}
+        short = act.optimisation.model_copy(update={**own_pace, "log_every": 3})
+        acts.append(replace(act, optimisation=short))
     return replace(method, acts=tuple(acts)), data
 
 
@@ -129,6 +132,19 @@ def test_a_phase_gives_gradients_to_all_of_its_modules_and_to_no_other(
             assert learning == {names[parameter] for parameter in trained}, phase.name
             moved = {p for p, label in names.items() if not torch.equal(p, before[label])}
             assert moved <= set(trained), phase.name
+
+
+@every_method
+def test_a_phase_by_itself_lowers_its_loss(name: str, own: Own) -> None:
+    """With everybody else still; a game as a whole has no loss that must fall."""
+    method, _ = build(name, own, learning_rate=0.003)
+    for number in range(len(method.acts)):
+        playing = play(method, number)
+        playing.enter()
+        for phase in playing.act.phases:
+            told = [step(playing, phase, LATE)["loss"].item() for _ in range(60)]
+            first, last = sum(told[:10]), sum(told[-10:])
+            assert last < first, (phase.name, first, last)
 
 
 class Killed(Exception):

@@ -3,9 +3,9 @@ r"""A proportional-integral controller of the weight of a divergence (Shao et al
 .. math:: \beta(t) = P + I + \beta_{min}, \qquad P = \frac{K_p}{1 + e^{e(t)}}, \qquad
           I(t) = I(t - 1) - K_i\, e(t), \qquad e(t) = v^* - KL(t)
 
-:math:`v^*` is the divergence that is wanted, in nats. While :math:`\beta` is outside of its range,
-the integral stands still: else it would have to be wound back first. (The published code of the
-images' variant tests for "below 0 and above 1", which never holds.)
+:math:`v^*` is the divergence that is wanted, in nats. Where :math:`\beta` would leave its range,
+the integral becomes what holds it at the border: else it would have to be wound back first. (The
+published code of the images' variant tests for "below 0 and above 1", which never holds.)
 """
 
 from __future__ import annotations
@@ -50,5 +50,6 @@ class Controller:
         integral = memory.integral - self.integral * error
         free = proportional + integral + self.lowest
         weight = free.clamp(self.lowest, self.highest)
-        memory.integral = torch.where(free == weight, integral, memory.integral)
+        held = weight - proportional - self.lowest
+        memory.integral = torch.where(free == weight, integral, held)
         return weight
