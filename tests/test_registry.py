@@ -17,6 +17,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ssavl.engine.phase import Phase
+from ssavl.engine.playing import Playing
 from ssavl.engine.run import Run
 from ssavl.images.draws import Draws
 from ssavl.methods.autoencoders import vae
@@ -136,15 +138,23 @@ def test_a_phase_gives_gradients_to_all_of_its_modules_and_to_no_other(
 
 @every_method
 def test_a_phase_by_itself_lowers_its_loss(name: str, own: Own) -> None:
-    """With everybody else still; a game as a whole has no loss that must fall."""
-    method, _ = build(name, own, learning_rate=0.003)
+    """Thirty steps on the same draws with everybody else still; a game as a whole has no loss that
+    must fall.
+    """
+    method, data = build(name, own, batch_size=16)
+
+    def learn(playing: Playing, phase: Phase) -> float:
+        data.rng.manual_seed(7)
+        torch.manual_seed(7)
+        return step(playing, phase, LATE)["loss"].item()
+
     for number in range(len(method.acts)):
         playing = play(method, number)
         playing.enter()
         for phase in playing.act.phases:
-            told = [step(playing, phase, LATE)["loss"].item() for _ in range(60)]
-            first, last = sum(told[:10]), sum(told[-10:])
-            assert last < first, (phase.name, first, last)
+            learn(playing, phase)  # a first clip changes the scale of scores
+            told = [learn(playing, phase) for _ in range(30)]
+            assert told[-1] < told[0], phase.name
 
 
 class Killed(Exception):
