@@ -8,9 +8,11 @@ of it: :math:`T^*(x, z) = \log q(z \mid x) - \log p(z)`,
 
 With *adaptive contrast* T compares with the Gaussian :math:`r(z \mid x)` of the encoder's own mean
 and deviation of each image, over ``samples`` draws, in place of the prior: what is left to estimate
-is small, and :math:`\log r - \log p` is known. An undertrained T underestimates the divergence, so
-that the bound can exceed the truth. A category is one-hot, relaxed on the way back, and is compared
-with its prior.
+is small, and :math:`\log r - \log p` is known. No gradient flows through these moments, as in the
+paper: where T is right, that of log q in its parameters is 0 on average. T does not see them, and
+their chance hides about 1 / ``samples`` nat of each dimension. An undertrained T underestimates the
+divergence too, so that the bound can exceed the truth. A category is one-hot, relaxed on the way
+back, and is compared with its prior.
 """
 
 from __future__ import annotations
