@@ -64,7 +64,7 @@ class Game:
     space: LatentSpace
     likelihood: Likelihood
     samples: int
-    beta: float
+    beta: float = 1.0
 
     def contrasted(self, u: Tensor, posterior: Posterior) -> tuple[Tensor, Tensor]:
         """Latents ``(B, D)`` as T sees them, and what is known of log q - log p, ``(B,)``."""
