@@ -10,22 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from ssavl.engine.act import Act
+from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
 from ssavl.latents.posterior import Posterior
+from ssavl.latents.space import LatentSpace
 from ssavl.methods import networks
-from ssavl.methods.method import Common
-from ssavl.methods.shared import Latents, Terms
-from ssavl.networks.encoder import Encoder
+from ssavl.methods.method import Common, Leaves, Method
+from ssavl.methods.shared import NORMALISED, Latents, Terms
+from ssavl.networks.encoder import EncoderNetwork
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.perceptron import JointCritic
-from ssavl.networks.point_encoder import PointEncoder
+from ssavl.networks.trunk import Trunk
 from ssavl.objectives.density_ratio import passing_for_a, telling_apart
+from ssavl.params.section import Section
+from ssavl.params.shared import Count, Size, Weight
 
+Kind = TypeVar("Kind", bound=EncoderNetwork)
 PairCritic = Callable[[Tensor, Tensor], Tensor]  # images and latents to scores ``(B,)``
+
+
+class PairParams(Section):
+    """What every game of pairs reads."""
+
+    width: Size = Field(256, description="neurons of the critic's layers behind the image")
+    noise: Weight = Field(0.1, description="deviation of noise on judged images, of [0, 1]")
+    repeats: Count = Field(1, description="steps of the players for one of the critic")
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,8 @@ class Pairing:
     Attributes:
         infer: images to a posterior of all latents.
         real, latents: draw the next images and the next latents.
-        noise: deviation of noise on all images that are judged, pixels in [0, 1].
+        noise: deviation of noise on all images that are judged, pixels in [0, 1]. It smooths both
+            joint laws alike, so that they are equal where those without it are.
         modules: those of them that are trained or remembered.
     """
 
@@ -69,13 +87,17 @@ class Pairing:
 
 
 def pairing(
-    common: Common, data: Draws, width: int, noise: float, kind: type[Encoder | PointEncoder]
-) -> tuple[Pairing, ConvGenerator, Encoder | PointEncoder]:
+    common: Common,
+    data: Draws,
+    width: int,
+    noise: float,
+    kind: Callable[[Trunk, LatentSpace], Kind],
+) -> tuple[Pairing, ConvGenerator, Kind]:
     """Untrained networks for images.
 
     Args:
         width: of the critic's layers behind the image.
-        kind: of encoder; one infers all latents.
+        kind: makes an encoder, of a trunk; one infers all latents.
 
     Raises:
         ValueError: an image size that cannot be made, or a gain for an unknown block.
@@ -95,6 +117,28 @@ def pairing(
         {"generator": generator, "encoder": encoder, "critic": critic},
     )
     return players, generator, encoder
+
+
+def game(
+    name: str,
+    params: PairParams,
+    common: Common,
+    data: Draws,
+    kind: Callable[[Trunk, LatentSpace], EncoderNetwork],
+) -> Method:
+    """The critic, then both players.
+
+    Raises:
+        ValueError: as :func:`pairing`.
+    """
+    players, generator, encoder = pairing(common, data, params.width, params.noise, kind)
+    moved = ("generator", "encoder")
+    phases = (
+        Phase("critic", ("critic",), partial(critic_terms, players), varies=alike),
+        Phase("players", moved, partial(players_terms, players), params.repeats, varies=alike),
+    )
+    act = Act(name, phases, common.optimisation, coupled=NORMALISED)
+    return Method(players.modules, (act,), Leaves(generator, (encoder,)))
 
 
 def joint_critic(common: Common, data: Draws, dim: int, width: int) -> JointCritic:

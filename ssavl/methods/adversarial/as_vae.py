@@ -1,6 +1,6 @@
 r"""AS-VAE, the adversarial symmetric VAE (Pu et al. 2017): images and latents bound both ways.
 
-It maximises :math:`L_x + L_z`, each a mean log-likelihood less a divergence of joint laws:
+The paper maximises :math:`L_x + L_z`, each a mean log-likelihood less a divergence of joint laws:
 
 .. math:: L_x = \mathbb E_{q(x)} \log p_\theta(x)
                 - KL(q(x) q_\phi(u \mid x) \Vert p(u) p_\theta(x \mid u))
@@ -14,15 +14,23 @@ generated pairs from a real image with latents of another one:
 .. math:: L_x + L_z = \mathbb E_{q(x) q_\phi} [\log p_\theta(x \mid u) - f_1(x, u)]
           + \mathbb E_{p(u) p_\theta} [\log q_\phi(u \mid x) - f_2(x, u)]
 
-Both reconstructions appear; ``images`` and ``latents`` weigh them (the paper's variant "-r").
-:math:`\log q_\phi` would push its deviations to 0; the encoder's log-variance is bounded. A
-category in it is read as it was drawn.
+Critics are held still while the players move, so the gradient of the marginals in them is lost:
+what is left is exactly that of :math:`-KL(q \Vert p) - KL(p \Vert q)` of both joint laws, whose
+optimum is the same (``tests/test_pairs.py``).
+
+It needs both conditionals as densities. :math:`q_\phi` is the encoder's posterior, its log-variance
+bounded; :math:`p_\theta(x \mid u) = N(G(u), s^2 I)` with ``noise`` for s, and every image that is
+judged or read is a draw of it: real images get the same noise, else it would tell them apart.
+``images`` and ``latents`` weigh both reconstructions (1 is the mathematics; others, the paper's
+variant "-r").
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -46,30 +54,50 @@ class Params(Section):
     """What AS-VAE reads of its own."""
 
     width: Size = Field(256, description="neurons of the critics' layers behind the image")
-    noise: Weight = Field(0.1, description="deviation of noise on judged images, of [0, 1]")
+    noise: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="deviation of a pixel about the generator's image, of [0, 1]"
+    )
     images: Weight = Field(1.0, description="weight of log p(x | u)")
     latents: Weight = Field(1.0, description="weight of log q(u | x)")
 
 
 @dataclass(frozen=True)
 class Symmetric:
-    """Both critics, and the weights of both reconstructions."""
+    """Both critics, and both conditionals.
+
+    Attributes:
+        players: whose generator draws images: its mean is ``mean``; the critic is f_1.
+        second: f_2.
+        mean: latents to the mean of p(x | u), which ``likelihood`` is about.
+        images, latents: weights of both reconstructions.
+    """
 
     players: Pairing
-    inferred_critic: PairCritic
-    generated_critic: PairCritic
+    second: PairCritic
+    mean: Callable[[Tensor], Tensor]
     likelihood: Likelihood
-    images: float
-    latents: float
+    images: float = 1.0
+    latents: float = 1.0
 
 
 def build(params: Params, common: Common, data: Draws) -> Method:
-    """Both critics, then both players."""
-    players, generator, encoder = pairing(common, data, params.width, params.noise, Encoder)
+    """Both critics, then both players.
+
+    Raises:
+        ValueError: a batch of one, in which nothing is independent; as ``pairing``.
+    """
+    if common.batch_size < 2:
+        raise ValueError("batch_size = 1: independent pairs need two images of a batch")
+    clear, generator, encoder = pairing(common, data, params.width, 0.0, Encoder)
     second = joint_critic(common, data, generator.latent_space.dim, params.width)
-    players = replace(players, modules={**players.modules, "second_critic": second})
-    weights = common.likelihood, params.images, params.latents
-    game = Symmetric(players, players.critic, second, *weights)
+    likelihood = Likelihood("gaussian", params.noise)
+    players = replace(
+        clear,
+        real=lambda: likelihood.sample(clear.real(), common.rng),
+        generator=lambda u: likelihood.sample(generator(u), common.rng),
+        modules={**clear.modules, "second_critic": second},
+    )
+    game = Symmetric(players, second, generator, likelihood, params.images, params.latents)
     critics, moved = ("critic", "second_critic"), ("generator", "encoder")
     phases = (
         Phase("critics", critics, partial(critics_terms, game), varies=alike),
@@ -80,21 +108,19 @@ def build(params: Params, common: Common, data: Draws) -> Method:
 
 
 def critics_terms(game: Symmetric, update: int) -> Terms:
-    """Both density ratios."""
+    """Both density ratios. Loose pairs have the latents of another image of the batch."""
     players = game.players
     with torch.no_grad():
         inferred, generated = players.inferred(), players.generated()
-        x_gen, (x, u) = players.generated()[0], players.inferred()
-        loose_gen, loose_real = (x_gen, players.latents()), (x, shuffled(u))
-    first = [players.scores(game.inferred_critic, pairs) for pairs in (inferred, loose_gen)]
-    second = [players.scores(game.generated_critic, pairs) for pairs in (generated, loose_real)]
-    of_first, of_second = telling_apart(*first), telling_apart(*second)
-    return {"loss": of_first + of_second, "inferred": of_first, "generated": of_second}
+    first = telling_apart(players.critic(*inferred), players.critic(*loose(generated)))
+    second = telling_apart(game.second(*generated), game.second(*loose(inferred)))
+    return {"loss": first + second, "inferred": first, "generated": second}
 
 
-def shuffled(u: Tensor) -> Tensor:
-    """Each image's latents for the next one: independent of it."""
-    return u.roll(1, 0)
+def loose(pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Each image with the latents of the next: independent, and of the same marginals."""
+    x, u = pairs
+    return x, u.roll(1, 0)
 
 
 def symmetric_terms(game: Symmetric, update: int) -> Terms:
@@ -102,11 +128,10 @@ def symmetric_terms(game: Symmetric, update: int) -> Terms:
     players = game.players
     x, u_hat = players.inferred()
     x_gen, u = players.generated()
-    of_images = game.likelihood(x, players.generator(u_hat))
+    of_images = game.likelihood(x, game.mean(u_hat))
     posterior = players.infer(x_gen)
     assert isinstance(posterior, Scored)
     of_latents = torch.stack(list(posterior.log_prob(u).values())).sum(0)
-    first = players.scores(game.inferred_critic, (x, u_hat))
-    second = players.scores(game.generated_critic, (x_gen, u))
-    loss = first + second - game.images * of_images - game.latents * of_latents
+    ratios = players.critic(x, u_hat) + game.second(x_gen, u)
+    loss = ratios - game.images * of_images - game.latents * of_latents
     return {"loss": loss, "images": of_images, "latents": of_latents}

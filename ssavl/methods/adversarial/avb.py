@@ -8,9 +8,11 @@ of it: :math:`T^*(x, z) = \log q(z \mid x) - \log p(z)`,
 
 With *adaptive contrast* T compares with the Gaussian :math:`r(z \mid x)` of the encoder's own mean
 and deviation of each image, over ``samples`` draws, in place of the prior: what is left to estimate
-is small, and :math:`\log r - \log p` is known. An undertrained T underestimates the divergence, so
-that the bound can exceed the truth. A category is one-hot, relaxed on the way back, and is compared
-with its prior.
+is small, and :math:`\log r - \log p` is known. No gradient flows through these moments, as in the
+paper: where T is right, that of log q in its parameters is 0 on average. T does not see them, and
+their chance hides about 1 / ``samples`` nat of each dimension. An undertrained T underestimates the
+divergence too, so that the bound can exceed the truth. A category is one-hot, relaxed on the way
+back, and is compared with its prior.
 """
 
 from __future__ import annotations
@@ -29,10 +31,9 @@ from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import LatentSpace
-from ssavl.methods import networks
 from ssavl.methods.method import Common, Leaves, Method
-from ssavl.methods.pairs import Pairing, joint_critic
-from ssavl.methods.shared import NORMALISED, Latents, Terms
+from ssavl.methods.pairs import Pairing, pairing
+from ssavl.methods.shared import NORMALISED, Terms
 from ssavl.networks.noisy_encoder import NoisyEncoder
 from ssavl.objectives.density_ratio import telling_apart
 from ssavl.objectives.likelihood import Likelihood
@@ -46,7 +47,7 @@ class Params(Section):
     noise: Size = Field(32, description="dimensions of the noise inside of the encoder")
     width: Size = Field(256, description="neurons of the layers behind the image")
     contrast: bool = Field(True, description="adaptive contrast")
-    samples: Annotated[int, Field(ge=2, le=1000)] = Field(8, description="draws of its moments")
+    samples: Annotated[int, Field(ge=2, le=1000)] = Field(32, description="draws of its moments")
     n_critic: Count = Field(2, description="steps of the critic for one of the players")
 
 
@@ -56,12 +57,14 @@ class Game:
 
     Attributes:
         samples: draws of the moments of adaptive contrast; 0 for none.
+        beta: weight of the divergence.
     """
 
     players: Pairing
     space: LatentSpace
     likelihood: Likelihood
     samples: int
+    beta: float = 1.0
 
     def contrasted(self, u: Tensor, posterior: Posterior) -> tuple[Tensor, Tensor]:
         """Latents ``(B, D)`` as T sees them, and what is known of log q - log p, ``(B,)``."""
@@ -83,30 +86,17 @@ class Game:
 
 def build(params: Params, common: Common, data: Draws) -> Method:
     """The critic, then both players."""
-    generator = networks.generator(common.latents, common.networks, data.image_shape)
-    space = generator.latent_space
-    trunk = networks.trunk(common.networks.encoder, data.image_shape)
-    encoder = NoisyEncoder(trunk, space, params.noise, params.width)
-    critic = joint_critic(common, data, space.dim, params.width)
-    modules = {"generator": generator, "encoder": encoder, "critic": critic}
-    players = Pairing(
-        generator,
-        encoder.posterior,
-        critic,
-        lambda: data.real(common.batch_size),
-        Latents(space, common.batch_size, common.rng).new,
-        common.rng,
-        0.0,
-        modules,
-    )
-    game = Game(players, space, common.likelihood, params.samples if params.contrast else 0)
+    kind = partial(NoisyEncoder, noise=params.noise, width=params.width)
+    players, generator, encoder = pairing(common, data, params.width, 0.0, kind)
+    samples = params.samples if params.contrast else 0
+    game = Game(players, generator.latent_space, common.likelihood, samples, common.beta)
     ratio = partial(ratio_terms, game)
     phases = (
         Phase("critic", ("critic",), ratio, params.n_critic, varies=alike),
         Phase("players", ("generator", "encoder"), partial(bound_terms, game), varies=alike),
     )
     act = Act("avb", phases, common.optimisation, coupled=NORMALISED)
-    return Method(modules, (act,), Leaves(generator, (encoder,)))
+    return Method(players.modules, (act,), Leaves(generator, (encoder,)))
 
 
 def ratio_terms(game: Game, update: int) -> Terms:
@@ -121,7 +111,7 @@ def ratio_terms(game: Game, update: int) -> Terms:
 
 
 def bound_terms(game: Game, update: int) -> Terms:
-    """L_GE: minus the bound."""
+    """L_GE: minus the bound, whose divergence T and the contrast estimate."""
     players = game.players
     x = players.real()
     posterior = players.infer(x)
@@ -129,4 +119,4 @@ def bound_terms(game: Game, update: int) -> Terms:
     log_likelihood = game.likelihood(x, players.generator(u))
     z, known = game.contrasted(u, posterior)
     kl = players.critic(x, z) + known
-    return {"loss": kl - log_likelihood, "log_likelihood": log_likelihood, "kl": kl}
+    return {"loss": game.beta * kl - log_likelihood, "log_likelihood": log_likelihood, "kl": kl}
