@@ -134,3 +134,19 @@ def test_what_cannot_be_compared_is_refused(arguments: list[str], message: str) 
     result = invoke("compare", *arguments)
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+def test_the_runs_of_a_study_are_found_by_their_folders() -> None:
+    for name, model in (("beta-vae", "beta-vae"), ("dec", "dec")):
+        for seed in range(2):
+            values = {model: {"accuracy": 0.5 + 0.1 * seed}}
+            write_json(Path(f"data/{name}-{seed}/evaluate/metrics.json"), values)
+    Path("data/prepared").mkdir()
+    Path("data/unfinished-0/model").mkdir(parents=True)
+    result = invoke("compare", "--runs", "data", "-o", "t.json")
+    assert result.exit_code == 0, result.output
+    table = json.loads(Path("t.json").read_text())
+    assert {name: row["accuracy"]["n"] for name, row in table.items()} == {"beta-vae": 2, "dec": 2}
+    Path("nothing").mkdir()
+    assert "nothing has no run" in invoke("compare", "--runs", "nothing").stderr
+    assert invoke("compare").exit_code == 1

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,17 @@ from click.testing import Result
 from torch import nn
 
 from ssavl.engine import playing
+from ssavl.engine.act import Act
 from ssavl.engine.alarm import Alarm
 from ssavl.engine.device import Compute
+from ssavl.engine.log import read_log
 from ssavl.engine.phase import Phase
+from ssavl.engine.run import Run
 from ssavl.engine.update import update
+from ssavl.params.shared import OptimisationParams
 from tests.commands import call, commands
-from tests.conftest import invoke
+from tests.conftest import invoke, tiny_overrides
+from tests.methods import CPU
 
 TRAININGS = {
     words: command
@@ -214,3 +220,30 @@ def test_the_state_of_another_run_is_refused_in_one_line(train: Callable[..., Re
     result = train(4, "--from-state", "other.pt")
     assert result.exit_code == 1
     assert "other.pt is no state of this run" in result.stderr
+
+
+def test_a_run_ends_when_its_time_is_up_and_counts_that_of_processes_before_it(data: Path) -> None:
+    overrides = tiny_overrides(
+        train__iterations=10**6, train__batch_size=8, train__log_every=5, train__cpu_minutes=0.01
+    )
+    result = invoke("train", "--out", "timed", *overrides)
+    assert result.exit_code == 0, result.output
+    own = json.loads(Path("timed/run.json").read_text())
+    assert 0 < own["iterations"] < 10**6
+    assert own["cpu_seconds"] >= 0.6
+    assert "finished_early" not in own
+    assert read_log(Path("timed/log.csv"))["step"][-1] == own["iterations"]
+
+    def timed(seconds: float | None) -> Run:
+        network = nn.Linear(1, 1)
+        loss = partial(lambda number: {"loss": network.weight.square().flatten()})
+        act = Act("one", (Phase("it", ("it",), loss),), OptimisationParams(iterations=9))
+        rng = torch.Generator()
+        return Run({"it": network}, [act], CPU, rng, Path("scratch"), cpu_seconds=seconds)
+
+    before = timed(None)
+    before.iterate()
+    before.save()
+    again = timed(before.spent / 2)
+    again.resume()
+    assert again.over

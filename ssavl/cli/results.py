@@ -30,8 +30,13 @@ def metrics(folder: Path, as_json: bool) -> None:
     "runs",
     type=Text(r"(?s)[^=]+=.+", "NAME=FOLDER"),
     nargs=-1,
-    required=True,
-    metavar="NAME=FOLDER...",
+    metavar="[NAME=FOLDER]...",
+)
+@click.option(
+    "--runs",
+    "study",
+    type=PATH,
+    help="Folder of a study: each NAME-SEED in it, with what `evaluate` wrote, is a run of NAME.",
 )
 @click.option(
     "-o",
@@ -44,7 +49,7 @@ def metrics(folder: Path, as_json: bool) -> None:
     is_flag=True,
     help="Keep the rows that the .json of --out already holds and these runs do not replace.",
 )
-def compare(runs: tuple[str, ...], out: Path | None, keep: bool) -> None:
+def compare(runs: tuple[str, ...], study: Path | None, out: Path | None, keep: bool) -> None:
     """Many runs in one table: mean, deviation, 95 % interval and number of runs of each metric.
 
     FOLDER is what `evaluate` wrote; runs of one NAME are seeds of one thing.
@@ -54,8 +59,10 @@ def compare(runs: tuple[str, ...], out: Path | None, keep: bool) -> None:
         name, _, folder = text.partition("=")
         pairs.append((name, Path(folder)))
     from ssavl.uses.compare import compare as run
-    from ssavl.uses.compare import markdown
+    from ssavl.uses.compare import markdown, runs_of
 
+    if study is not None:
+        pairs += runs_of(study)
     click.echo(markdown(run(pairs, out, keep)), nl=False)
 
 

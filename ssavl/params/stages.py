@@ -128,6 +128,10 @@ class TrainParams(OptimisationParams):
     """Any method of the registry, by ``ssavl train``; what is its own stands in ``methods``."""
 
     method: str = Field("vae", description="its name in `ssavl methods`")
+    cpu_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="time of processors after which the last act ends; null for all iterations",
+    )
 
 
 class JudgeInvarianceParams(InvarianceParams):

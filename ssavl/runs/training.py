@@ -37,6 +37,7 @@ class Job:
         options: how to run.
         compute: where.
         rng: what its losses draw from.
+        cpu_seconds: time of processors that it may take; ``None`` for all that it needs.
     """
 
     stage: str
@@ -46,6 +47,7 @@ class Job:
     options: Options
     compute: Compute
     rng: torch.Generator
+    cpu_seconds: float | None = None
 
 
 LISTED = ("gan", "encoders", "data")  # roles of inputs that the pipelines' stages depend on
@@ -81,6 +83,7 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
             method.averaged,
             probe,
             options.checkpoint_seconds,
+            job.cpu_seconds,
         )
         with compiled(method.modules.values(), job.compute):
             _train(run, job, work)
@@ -130,10 +133,11 @@ def _train(run: Run, job: Job, work: Workspace) -> None:
             run.train(job.options.start or work.lineage.start(len(run.acts)))
         except NotFiniteError as error:
             raise UserError(f"{error}: {_advice(run, job)}") from None
-    work.over = run.playing.done
-    if work.over:
+    work.over = run.over
+    work.record["cpu_seconds"] = round(run.spent, 1)
+    if run.playing.done:
         work.lineage.keep(run.taken())
-    else:
+    elif not run.over:
         total = run.playing.act.optimisation.iterations
         work.record["finished_early"] = {"iterations": run.playing.step, "of": total}
 

@@ -31,6 +31,9 @@ def train(params: Params, data: Path, out: Path, options: Options) -> dict[str, 
     rng = seed_everything(params.seed, compute)
     draws = read_prepared(data).draws("train", rng)
     method = make(name, own, Common.of(params, params.train, rng), draws)
-    job = training.Job("train", settings, {"data": data / MANIFEST}, out, options, compute, rng)
+    minutes = params.train.cpu_minutes
+    seconds = None if minutes is None else 60 * minutes
+    inputs = {"data": data / MANIFEST}
+    job = training.Job("train", settings, inputs, out, options, compute, rng, seconds)
     leave = partial(leave_model, out / "model.pt", name, settings, method.leaves)
     return training.train(job, method, leave)

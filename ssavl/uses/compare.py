@@ -25,7 +25,7 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
     ``traversal.json`` of many runs by name.
 
     A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>``
-    where all runs have one and the same model.
+    where all runs have one and the same model, or the model has the run's name.
 
     Args:
         runs: names, and folders that ``evaluate`` wrote.
@@ -56,13 +56,29 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
     one_model = len({model for _, model in values}) == 1
     table = dict(kept)
     for (name, model), metrics in values.items():
-        row = name if one_model else f"{name}/{model}"
+        row = name if one_model or model == name else f"{name}/{model}"
         table[row] = {}
         for metric, numbers in metrics.items():
             table[row][metric] = summarise(numbers, DIRECTIONS.get(metric))
     if out is not None:
         write_bytes(out, WRITERS[out.suffix](table).encode())
     return table
+
+
+def runs_of(study: Path) -> list[tuple[str, Path]]:
+    """The runs of a study, by name: its folders NAME-SEED that hold an ``evaluate``.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = []
+    for folder in sorted(study.glob("*-*")):
+        name, _, seed = folder.name.rpartition("-")
+        if seed.isdecimal() and (folder / "evaluate").is_dir():
+            found.append((name, folder / "evaluate"))
+    if not found:
+        raise UserError(f"{study} has no run: a run is a folder NAME-SEED with `evaluate` in it")
+    return found
 
 
 def markdown(table: Table) -> str:
