@@ -17,10 +17,17 @@ from pathlib import Path
 import measured
 import speed
 import studies
+import systems
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "docs/reproduction.md", "docs/performance.md", "benchmarks/README.md")
-TABLES = {**studies.TABLES, **measured.TABLES, **speed.TABLES}
+DOCUMENTS = (
+    "README.md",
+    "docs/methods.md",
+    "docs/reproduction.md",
+    "docs/performance.md",
+    "benchmarks/README.md",
+)
+TABLES = {**studies.TABLES, **measured.TABLES, **speed.TABLES, **systems.TABLES}
 
 MARKER = re.compile(r"<!-- (?P<kind>table|no file): (?P<what>.+) -->")
 MEASURED = re.compile(r"\|[^|`]*\.\d")  # a cell with a decimal point

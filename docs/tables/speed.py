@@ -24,8 +24,17 @@ def _results(root: Path) -> dict[str, Any]:
 
 def races(root: Path) -> list[str]:
     """One step against another."""
+    return _races(_results(root))
+
+
+def races_on_a_gpu(root: Path) -> list[str]:
+    """The same on a GPU."""
+    return _races(read(root / "benchmarks/results-cuda.json"))
+
+
+def _races(found: dict[str, Any]) -> list[str]:
     rows = []
-    for name, own in _results(root).items():
+    for name, own in found.items():
         step, _, against = name.rpartition(": ")
         if against not in AGAINST:
             continue
@@ -64,6 +73,7 @@ def growth(root: Path) -> list[str]:
 
 TABLES: dict[str, Callable[[Path], list[str]]] = {
     "races": races,
+    "races-on-a-gpu": races_on_a_gpu,
     "starts": starts,
     "growth": growth,
 }
