@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from ssavl.evaluate.models import headline
+from ssavl.methods.registry import own_params
 from ssavl.params.file import load_params, with_recipe
 from ssavl.params.stages import Params
 from tests.conftest import image_folder, tiny_overrides
@@ -69,12 +70,13 @@ def test_a_study_names_every_parameter_that_its_stages_read(study: Path) -> None
     written = with_recipe(study / "params.yaml")
     stages = yaml.safe_load((study / "dvc.yaml").read_text())["stages"]
     read = {
-        name
+        name.split(".")[0]
         for stage in stages.values()
         for file in stage.get("params", [])
         for name in sections(file)
     }
     known = Params().model_dump(by_alias=True)
+    known["methods"] = written.get("methods", {})  # open; the test below looks into it
     assert keys(written) == keys(
         {name: known[name] for name in (*read, "seed", "gan_ckpt", "render-figures")}
     )
@@ -86,6 +88,14 @@ def test_a_study_names_every_parameter_that_its_stages_read(study: Path) -> None
 def test_every_configuration_of_a_study_is_valid_and_in_its_summary(study: Path) -> None:
     content = yaml.safe_load((study / "dvc.yaml").read_text())
     (matrix,) = content["vars"]
+    listed = run("dvc", "stage", "list", cwd=study).stdout
+    if "systems" in matrix:
+        methods = load_params(study / "params.yaml", []).methods
+        assert list(methods) == matrix["systems"]
+        for name, own in methods.items():
+            own_params(name, own)
+        assert listed.count("train@") == len(methods) * len(matrix["seeds"])
+        return
     # params.yaml as it stands alone
     configurations = matrix.get("configurations", [{"name": "run", "flags": ""}])
     for configuration in configurations:
@@ -99,7 +109,6 @@ def test_every_configuration_of_a_study_is_valid_and_in_its_summary(study: Path)
                 in content["stages"]["summary"]["cmd"].split()
             )
             assert run_folder in content["stages"]["summary"]["deps"]
-    listed = run("dvc", "stage", "list", cwd=study).stdout
     assert listed.count("train-gan@") == len(configurations) * len(matrix["seeds"])
 
 

@@ -160,7 +160,8 @@ def test_a_learned_prior_with_the_exact_ratio_is_the_posterior_and_needs_no_norm
     ratio, generator = Ratio(), SimpleNamespace(latent_space=space, image_shape=(1, 28, 28))
     learned = ReweightedGenerator.__new__(ReweightedGenerator)
     nn.Module.__init__(learned)
-    learned.ratio, learned.proposals, learned.latent_space = ratio, 500, space  # type: ignore[assignment]
+    exact: Any = ratio
+    learned.ratio, learned.proposals, learned.latent_space = exact, 500, space
     assert generator.latent_space == space
     drawn = learned.draw(4000, RNG)
     assert drawn.mean().item() == pytest.approx(1, abs=0.05)

@@ -23,6 +23,7 @@ from torch import nn
 from ssavl.engine import playing
 from ssavl.engine.act import Act
 from ssavl.engine.alarm import Alarm
+from ssavl.engine.clock import Clock
 from ssavl.engine.device import Compute
 from ssavl.engine.log import read_log
 from ssavl.engine.phase import Phase
@@ -239,11 +240,11 @@ def test_a_run_ends_when_its_time_is_up_and_counts_that_of_processes_before_it(d
         loss = partial(lambda number: {"loss": network.weight.square().flatten()})
         act = Act("one", (Phase("it", ("it",), loss),), OptimisationParams(iterations=9))
         rng = torch.Generator()
-        return Run({"it": network}, [act], CPU, rng, Path("scratch"), cpu_seconds=seconds)
+        return Run({"it": network}, [act], CPU, rng, Path("scratch"), clock=Clock(seconds))
 
     before = timed(None)
     before.iterate()
     before.save()
-    again = timed(before.spent / 2)
+    again = timed(before.clock.spent / 2)
     again.resume()
     assert again.over

@@ -19,6 +19,7 @@ from torch import nn
 from ssavl.engine import state
 from ssavl.engine.act import Act, log_names
 from ssavl.engine.averages import Averages
+from ssavl.engine.clock import Clock
 from ssavl.engine.device import Compute
 from ssavl.engine.finite import NotFiniteError
 from ssavl.engine.log import Log
@@ -41,8 +42,7 @@ class Run:
         averaged: decay of the exponential moving average, by module name.
         probe: measures on fixed inputs for each row of the last act's log.
         checkpoint_seconds: time between saves of the resume state; it changes no result.
-        cpu_seconds: time of processors, that of earlier processes of the same run too, after which
-            the last act is over; ``None`` for all of its iterations.
+        clock: of the time after which the last act is over; by default it never is.
         show: whether a bar shows the progress; ``None`` where stderr is a terminal.
     """
 
@@ -56,13 +56,13 @@ class Run:
         averaged: Mapping[str, float] | None = None,
         probe: Callable[[], Mapping[str, float]] | None = None,
         checkpoint_seconds: float = 60.0,
-        cpu_seconds: float | None = None,
+        clock: Clock | None = None,
         show: bool | None = None,
     ) -> None:
         self.modules, self.acts, self.show = dict(modules), list(acts), show
         self.compute, self.rng, self.scratch, self.probe = compute, rng, scratch, probe
         self.checkpoint_seconds, self.saved_at = checkpoint_seconds, time.monotonic()
-        self.cpu_seconds, self._cpu_before, self._cpu_began = cpu_seconds, 0.0, time.process_time()
+        self.clock = clock or Clock(None)
         self.resumed_from: list[int] = []
         self.logs = [Log(scratch / name) for name in log_names(self.acts)]
         self.averages = Averages(self.modules, averaged or {})
@@ -100,7 +100,7 @@ class Run:
             with state.belonging(path):
                 self._turn_to(whole["act"])
                 self.snapshot.put_back(whole, self.playing)
-                self._cpu_before = whole.get("cpu_seconds", 0.0)
+                self.clock.before = whole.get("cpu_seconds", 0.0)
             self.resumed_from = [*whole["resumed_from"], self.playing.step]
             print(f"resuming at {self.playing.where} from {path}", file=sys.stderr)
         for log in self.logs:
@@ -120,19 +120,13 @@ class Run:
     def taken(self) -> dict[str, Any]:
         """The state: everything that the next iteration depends on."""
         whole = self.snapshot.take(self.number, self.playing, self.resumed_from)
-        return {**whole, "cpu_seconds": self.spent}
-
-    @property
-    def spent(self) -> float:
-        """Seconds of processors that the run has taken so far."""
-        return self._cpu_before + time.process_time() - self._cpu_began
+        return {**whole, "cpu_seconds": self.clock.spent}
 
     @property
     def over(self) -> bool:
         """Whether the last act is at its end, by its iterations or by the time that it has."""
         last = self.number == len(self.acts) - 1
-        late = self.cpu_seconds is not None and self.spent >= self.cpu_seconds
-        return last and (self.playing.done or (late and self.playing.step > 0))
+        return last and (self.playing.done or (self.clock.up and self.playing.step > 0))
 
     def write_row(self) -> dict[str, float]:
         """Add a row to the present act's log: means since the last one, and what is probed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -55,9 +55,24 @@ class Entry:
     can: tuple[str, ...]
 
 
-ALL = ABILITIES
+ALL, MOST = ABILITIES, ABILITIES[:3]  # without a density nothing is scored
 AUTOENCODERS, GANS = "autoencoders", "GANs"
 INFERENCE, MIXTURES = "adversarial inference", "clustering and mixtures"
+
+
+class MethodFile(Protocol):
+    """What a file of a method has."""
+
+    @property
+    def build(self) -> Build: ...
+
+    @property
+    def Params(self) -> type[Section]: ...
+
+
+def _of(file: MethodFile, family: str, reference: str, can: tuple[str, ...]) -> Entry:
+    return Entry(file.build, file.Params, family, reference, can)
+
 
 METHODS: dict[str, Entry] = {
     "ss-avl": Entry(
@@ -67,215 +82,82 @@ METHODS: dict[str, Entry] = {
         "Ye & Bors, Self-Supervised Adversarial Variational Learning, 2024",
         ("samples",),
     ),
-    "vae": Entry(
-        vae.build,
-        vae.Params,
-        AUTOENCODERS,
-        "Kingma & Welling, Auto-Encoding Variational Bayes, 2014",
-        ALL,
+    "vae": _of(vae, AUTOENCODERS, "Kingma & Welling, Auto-Encoding Variational Bayes, 2014", ALL),
+    "beta-vae": _of(
+        beta_vae, AUTOENCODERS, "Higgins et al., beta-VAE, 2017; Burgess et al., 2018", ALL
     ),
-    "beta-vae": Entry(
-        beta_vae.build,
-        beta_vae.Params,
-        AUTOENCODERS,
-        "Higgins et al., beta-VAE, 2017; Burgess et al., 2018",
-        ALL,
+    "beta-tcvae": _of(
+        beta_tcvae, AUTOENCODERS, "Chen et al., Isolating Sources of Disentanglement, 2018", ALL
     ),
-    "beta-tcvae": Entry(
-        beta_tcvae.build,
-        beta_tcvae.Params,
-        AUTOENCODERS,
-        "Chen et al., Isolating Sources of Disentanglement, 2018",
-        ALL,
+    "factor-vae": _of(
+        factor_vae, AUTOENCODERS, "Kim & Mnih, Disentangling by Factorising, 2018", ALL
     ),
-    "factor-vae": Entry(
-        factor_vae.build,
-        factor_vae.Params,
-        AUTOENCODERS,
-        "Kim & Mnih, Disentangling by Factorising, 2018",
-        ALL,
+    "joint-vae": _of(
+        joint_vae, AUTOENCODERS, "Dupont, Learning Disentangled Joint Representations, 2018", ALL
     ),
-    "joint-vae": Entry(
-        joint_vae.build,
-        joint_vae.Params,
-        AUTOENCODERS,
-        "Dupont, Learning Disentangled Joint Representations, 2018",
-        ALL,
+    "info-vae": _of(info_vae, AUTOENCODERS, "Zhao et al., InfoVAE, 2019", ALL),
+    "control-vae": _of(control_vae, AUTOENCODERS, "Shao et al., ControlVAE, 2020", ALL),
+    "mae": _of(
+        mae, AUTOENCODERS, "Ma et al., MAE: Mutual Posterior-Divergence Regularization, 2019", ALL
     ),
-    "info-vae": Entry(
-        info_vae.build,
-        info_vae.Params,
-        AUTOENCODERS,
-        "Zhao et al., InfoVAE, 2019",
-        ALL,
+    "wwae": _of(
+        wwae, AUTOENCODERS, "Zhang et al., Wasserstein-Wasserstein Auto-Encoders, 2019", ALL
     ),
-    "control-vae": Entry(
-        control_vae.build,
-        control_vae.Params,
-        AUTOENCODERS,
-        "Shao et al., ControlVAE, 2020",
-        ALL,
-    ),
-    "mae": Entry(
-        mae.build,
-        mae.Params,
-        AUTOENCODERS,
-        "Ma et al., MAE: Mutual Posterior-Divergence Regularization, 2019",
-        ALL,
-    ),
-    "wwae": Entry(
-        wwae.build,
-        wwae.Params,
-        AUTOENCODERS,
-        "Zhang et al., Wasserstein-Wasserstein Auto-Encoders, 2019",
-        ALL,
-    ),
-    "intro-vae": Entry(
-        intro_vae.build,
-        intro_vae.Params,
-        AUTOENCODERS,
-        "Huang et al., IntroVAE, 2018",
-        ALL,
-    ),
-    "vae-gan": Entry(
-        vae_gan.build,
-        vae_gan.Params,
-        AUTOENCODERS,
-        "Larsen et al., Autoencoding beyond Pixels, 2016",
-        ALL,
-    ),
-    "ncp-vae": Entry(
-        ncp_vae.build,
-        ncp_vae.Params,
+    "intro-vae": _of(intro_vae, AUTOENCODERS, "Huang et al., IntroVAE, 2018", ALL),
+    "vae-gan": _of(vae_gan, AUTOENCODERS, "Larsen et al., Autoencoding beyond Pixels, 2016", ALL),
+    "ncp-vae": _of(
+        ncp_vae,
         AUTOENCODERS,
         "Aneja et al., A Contrastive Learning Approach for Training VAE Priors, 2021",
         ALL,
     ),
-    "ali": Entry(
-        ali.build,
-        ali.Params,
-        INFERENCE,
-        "Dumoulin et al., Adversarially Learned Inference, 2017",
-        ALL,
+    "ali": _of(ali, INFERENCE, "Dumoulin et al., Adversarially Learned Inference, 2017", ALL),
+    "bigan": _of(bigan, INFERENCE, "Donahue et al., Adversarial Feature Learning, 2017", MOST),
+    "as-vae": _of(
+        as_vae, INFERENCE, "Pu et al., Adversarial Symmetric Variational Autoencoder, 2017", ALL
     ),
-    "bigan": Entry(
-        bigan.build,
-        bigan.Params,
-        INFERENCE,
-        "Donahue et al., Adversarial Feature Learning, 2017",
-        ("samples", "infers", "clusters"),
+    "veegan": _of(veegan, INFERENCE, "Srivastava et al., VEEGAN, 2017", MOST),
+    "aae": _of(aae, INFERENCE, "Makhzani et al., Adversarial Autoencoders, 2016", MOST),
+    "age": _of(
+        age, INFERENCE, "Ulyanov et al., Adversarial Generator-Encoder Networks, 2018", MOST
     ),
-    "as-vae": Entry(
-        as_vae.build,
-        as_vae.Params,
-        INFERENCE,
-        "Pu et al., Adversarial Symmetric Variational Autoencoder, 2017",
-        ALL,
+    "avb": _of(avb, INFERENCE, "Mescheder et al., Adversarial Variational Bayes, 2017", MOST),
+    "wgan": _of(wgan, GANS, "Arjovsky et al., Wasserstein GAN, 2017", ("samples",)),
+    "wgan-gp": _of(
+        wgan_gp, GANS, "Gulrajani et al., Improved Training of Wasserstein GANs, 2017", ("samples",)
     ),
-    "veegan": Entry(
-        veegan.build,
-        veegan.Params,
-        INFERENCE,
-        "Srivastava et al., VEEGAN, 2017",
-        ("samples", "infers", "clusters"),
-    ),
-    "aae": Entry(
-        aae.build,
-        aae.Params,
-        INFERENCE,
-        "Makhzani et al., Adversarial Autoencoders, 2016",
-        ("samples", "infers", "clusters"),
-    ),
-    "age": Entry(
-        age.build,
-        age.Params,
-        INFERENCE,
-        "Ulyanov et al., Adversarial Generator-Encoder Networks, 2018",
-        ("samples", "infers", "clusters"),
-    ),
-    "avb": Entry(
-        avb.build,
-        avb.Params,
-        INFERENCE,
-        "Mescheder et al., Adversarial Variational Bayes, 2017",
-        ("samples", "infers", "clusters"),
-    ),
-    "wgan": Entry(
-        wgan.build,
-        wgan.Params,
-        GANS,
-        "Arjovsky et al., Wasserstein GAN, 2017",
-        ("samples",),
-    ),
-    "wgan-gp": Entry(
-        wgan_gp.build,
-        wgan_gp.Params,
-        GANS,
-        "Gulrajani et al., Improved Training of Wasserstein GANs, 2017",
-        ("samples",),
-    ),
-    "infogan": Entry(
-        infogan.build,
-        infogan.Params,
-        GANS,
-        "Chen et al., InfoGAN, 2016",
-        ("samples", "infers", "clusters"),
-    ),
-    "infogan-cr": Entry(
-        infogan_cr.build,
-        infogan_cr.Params,
-        GANS,
-        "Lin et al., InfoGAN-CR and ModelCentrality, 2020",
-        ("samples", "infers", "clusters"),
-    ),
-    "catgan": Entry(
-        catgan.build,
-        catgan.Params,
+    "infogan": _of(infogan, GANS, "Chen et al., InfoGAN, 2016", MOST),
+    "infogan-cr": _of(infogan_cr, GANS, "Lin et al., InfoGAN-CR and ModelCentrality, 2020", MOST),
+    "catgan": _of(
+        catgan,
         GANS,
         "Springenberg, Categorical Generative Adversarial Networks, 2016",
         ("samples", "clusters"),
     ),
-    "clustergan": Entry(
-        clustergan.build,
-        clustergan.Params,
-        GANS,
-        "Mukherjee et al., ClusterGAN, 2019",
-        ("samples", "infers", "clusters"),
-    ),
-    "dec": Entry(
-        dec.build,
-        dec.Params,
+    "clustergan": _of(clustergan, GANS, "Mukherjee et al., ClusterGAN, 2019", MOST),
+    "dec": _of(
+        dec,
         MIXTURES,
         "Xie et al., Unsupervised Deep Embedding for Clustering Analysis, 2016",
         ("clusters",),
     ),
-    "sub-gan": Entry(
-        sub_gan.build,
-        sub_gan.Params,
-        MIXTURES,
-        "Liang et al., Sub-GAN, 2018 (reconstructed)",
-        ("samples", "clusters"),
+    "sub-gan": _of(
+        sub_gan, MIXTURES, "Liang et al., Sub-GAN, 2018 (reconstructed)", ("samples", "clusters")
     ),
-    "gmvae": Entry(
-        gmvae.build,
-        gmvae.Params,
+    "gmvae": _of(
+        gmvae,
         MIXTURES,
         "Dilokthanakul et al., Gaussian Mixture Variational Autoencoders, 2016",
-        ("samples", "infers", "clusters"),
+        MOST,
     ),
-    "mvae": Entry(
-        mvae.build,
-        mvae.Params,
+    "mvae": _of(
+        mvae,
         MIXTURES,
         "Ye & Bors, Deep Mixture Generative Autoencoders, 2022",
         ("samples", "infers"),
     ),
-    "msvi": Entry(
-        msvi.build,
-        msvi.Params,
-        MIXTURES,
-        "Kurle et al., Multi-Source Neural Variational Inference, 2019",
-        ALL,
+    "msvi": _of(
+        msvi, MIXTURES, "Kurle et al., Multi-Source Neural Variational Inference, 2019", ALL
     ),
 }
 
@@ -287,8 +169,10 @@ def find(name: str) -> Entry:
         UserError: there is none, with the nearest that there is.
     """
     if name not in METHODS:
-        nearest = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.4)
-        hint = f", did you mean '{nearest[0]}'?" if nearest else ""
+        near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.4)
+        # of names that share as many letters, that of the same length
+        near.sort(key=lambda own: abs(len(own) - len(name)))
+        hint = f", did you mean '{near[0]}'?" if near else ""
         raise UserError(f"unknown method '{name:.80}'{hint}: `ssavl methods` lists them")
     return METHODS[name]
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ssavl.engine.clock import Clock
 from ssavl.engine.compiling import compiled
 from ssavl.engine.device import Compute
 from ssavl.engine.finish import finish
@@ -83,7 +84,7 @@ def train(job: Job, method: Method, leave: Leave, probe: Probe | None = None) ->
             method.averaged,
             probe,
             options.checkpoint_seconds,
-            job.cpu_seconds,
+            Clock(job.cpu_seconds),
         )
         with compiled(method.modules.values(), job.compute):
             _train(run, job, work)
@@ -134,7 +135,8 @@ def _train(run: Run, job: Job, work: Workspace) -> None:
         except NotFiniteError as error:
             raise UserError(f"{error}: {_advice(run, job)}") from None
     work.over = run.over
-    work.record["cpu_seconds"] = round(run.spent, 1)
+    if job.cpu_seconds is not None:
+        work.record["cpu_seconds"] = round(run.clock.spent, 1)
     if run.playing.done:
         work.lineage.keep(run.taken())
     elif not run.over:
