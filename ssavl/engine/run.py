@@ -66,7 +66,7 @@ class Run:
         self.resumed_from: list[int] = []
         self.logs = [Log(scratch / name) for name in log_names(self.acts)]
         self.averages = Averages(self.modules, averaged or {})
-        self.snapshot = Snapshot(self.modules, self.averages, self.logs, rng)
+        self.snapshot = Snapshot(self.modules, self.averages, self.logs, rng, self.clock)
         self._turn_to(0)
 
     def train(self, start: Path | None = None) -> None:
@@ -100,7 +100,6 @@ class Run:
             with state.belonging(path):
                 self._turn_to(whole["act"])
                 self.snapshot.put_back(whole, self.playing)
-                self.clock.before = whole.get("cpu_seconds", 0.0)
             self.resumed_from = [*whole["resumed_from"], self.playing.step]
             print(f"resuming at {self.playing.where} from {path}", file=sys.stderr)
         for log in self.logs:
@@ -119,8 +118,7 @@ class Run:
 
     def taken(self) -> dict[str, Any]:
         """The state: everything that the next iteration depends on."""
-        whole = self.snapshot.take(self.number, self.playing, self.resumed_from)
-        return {**whole, "cpu_seconds": self.clock.spent}
+        return self.snapshot.take(self.number, self.playing, self.resumed_from)
 
     @property
     def over(self) -> bool:

@@ -10,6 +10,7 @@ from torch import nn
 
 from ssavl.engine import state
 from ssavl.engine.averages import Averages
+from ssavl.engine.clock import Clock
 from ssavl.engine.finite import require_finite_state
 from ssavl.engine.log import Log
 from ssavl.engine.playing import Playing
@@ -23,6 +24,7 @@ class Snapshot:
         averages: of some of them.
         logs: of its acts.
         rng: what its losses draw from.
+        clock: of its time.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Snapshot:
         averages: Averages,
         logs: Sequence[Log],
         rng: torch.Generator,
+        clock: Clock,
     ) -> None:
         self.modules, self.averages, self.logs, self.rng = modules, averages, logs, rng
+        self.clock = clock
 
     def take(self, number: int, playing: Playing, resumed_from: Sequence[int]) -> dict[str, Any]:
         """It, as tensors and plain data.
@@ -42,6 +46,7 @@ class Snapshot:
         """
         parts = {name: part.state_dict() for name, part in self._parts(playing).items()}
         whole = {"act": number, "resumed_from": list(resumed_from), "parts": parts}
+        whole["cpu_seconds"] = self.clock.spent
         return whole | state.of_process(self.rng)
 
     def put_back(self, whole: Mapping[str, Any], playing: Playing) -> None:
@@ -53,6 +58,7 @@ class Snapshot:
         for name, part in self._parts(playing).items():
             part.load_state_dict(whole["parts"][name])
         state.restore_process(whole, self.rng)
+        self.clock.before = whole.get("cpu_seconds", 0.0)
 
     def require_finite(self, playing: Playing) -> None:
         """Refuse what no run could go on from.
