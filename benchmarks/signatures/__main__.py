@@ -14,9 +14,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import beta_vae
+import control_vae
+import info_vae
+import mae
+import wwae
 from signature import Measure
 
-SIGNATURES: dict[str, Measure] = {}
+SIGNATURES: dict[str, Measure] = {
+    "beta-vae": beta_vae.measure,
+    "control-vae": control_vae.measure,
+    "info-vae": info_vae.measure,
+    "mae": mae.measure,
+    "wwae": wwae.measure,
+}
 
 
 def main() -> None:
