@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.distributions import Dirichlet, Normal
 from torch.nn.functional import softplus
 
+from ssavl.engine.memory import Memory
 from ssavl.latents.continuous import gaussian
+from ssavl.latents.implicit import Noisy
 from ssavl.latents.point import Point
 from ssavl.latents.priors import Block
 from ssavl.latents.space import LatentSpace
@@ -253,9 +255,10 @@ def test_latent_errors_are_sums_over_dimensions_and_code_lengths() -> None:
 def test_adaptive_contrast_leaves_nothing_of_a_gaussian_posterior() -> None:
     """T has to tell standard normal numbers from themselves, and the rest is known."""
     law = Normal(torch.tensor([[1.0], [-2.0]]).expand(2, 1), torch.tensor([[0.5], [1.5]]))
-    posterior: Any = SimpleNamespace(rsample=lambda **_: law.sample())
+    posterior = Noisy(LINE, lambda noise: law.loc + law.scale * noise, torch.zeros(2, 1))
     players: Any = None
-    game = avb.Game(players, LINE, None, 4000)  # type: ignore[arg-type]
+    memory = Memory(noises=torch.randn(4000, 1, generator=torch.Generator().manual_seed(0)))
+    game = avb.Game(players, LINE, None, memory)  # type: ignore[arg-type]
     torch.manual_seed(0)
     u = law.sample()
     standard, known = game.contrasted(u, posterior)

@@ -38,3 +38,22 @@ class Implicit:
     def mode(self) -> Tensor:
         """Latents ``(B, dim)`` without noise; categories are exactly one-hot."""
         return Point(self.space, self.centre).mode
+
+
+class Noisy(Implicit):
+    """An implicit posterior whose noise can be chosen: z = E(x, eps).
+
+    Args:
+        read: from noise ``(B, noise)`` to latents ``(B, space.dim)``, of a category its
+            probabilities.
+        still: no noise, zeros of that shape.
+    """
+
+    def __init__(self, space: LatentSpace, read: Callable[[Tensor], Tensor], still: Tensor) -> None:
+        super().__init__(space, lambda: read(torch.randn_like(still)), read(still))
+        self.read = read
+        self.still = still
+
+    def at(self, noise: Tensor) -> Tensor:
+        """Latents ``(B, dim)`` where each image has the same noise ``(noise,)``."""
+        return self.read(noise.expand_as(self.still))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ssavl.latents.implicit import Implicit
+from ssavl.latents.implicit import Noisy
 from ssavl.latents.space import LatentSpace
 from ssavl.networks.config import NoisyEncoderConfig, told
 from ssavl.networks.encoder import EncoderNetwork
@@ -51,15 +52,11 @@ class NoisyEncoder(EncoderNetwork):
         """
         return as_latents(self.layers(torch.cat([features, noise], -1)).float(), self.space)
 
-    def posterior(self, x: Tensor) -> Implicit:
+    def posterior(self, x: Tensor) -> Noisy:
         """q(latents | x) for images ``(B, C, H, W)`` in [0, 1], by torch's own random numbers."""
         features = self.trunk(x)
         still = features.new_zeros(len(x), self.noise)
-        return Implicit(
-            self.space,
-            lambda: self.read(features, torch.randn_like(still)),
-            self.read(features, still),
-        )
+        return Noisy(self.space, partial(self.read, features), still)
 
     def mode(self, x: Tensor) -> Tensor:
         """Latents ``(B, space.dim)`` without noise; categories are one-hot."""

@@ -7,12 +7,12 @@ of it: :math:`T^*(x, z) = \log q(z \mid x) - \log p(z)`,
           L_{GE} = -\log p(x \mid z_q) + T(x, z_q)
 
 With *adaptive contrast* T compares with the Gaussian :math:`r(z \mid x)` of the encoder's own mean
-and deviation of each image, over ``samples`` draws, in place of the prior: what is left to estimate
-is small, and :math:`\log r - \log p` is known. No gradient flows through these moments, as in the
-paper: where T is right, that of log q in its parameters is 0 on average. T does not see them, and
-their chance hides about 1 / ``samples`` nat of each dimension. An undertrained T underestimates the
-divergence too, so that the bound can exceed the truth. A category is one-hot, relaxed on the way
-back, and is compared with its prior.
+and deviation of each image, in place of the prior: what is left to estimate is small, and
+:math:`\log r - \log p` is known. Moments are those of ``samples`` draws whose noise is chosen once
+and for all. Any function of x would do, but none with chance in it: T does not see that, and it
+blurs what T sees. No gradient flows through moments: where T is right, that of log q in its
+parameters is 0 on average. An undertrained T underestimates the divergence, so that the bound can
+exceed the truth. A category is one-hot, relaxed on the way back, and is compared with its prior.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from ssavl.engine.act import Act
+from ssavl.engine.memory import Memory
 from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
+from ssavl.latents.implicit import Noisy
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import LatentSpace
 from ssavl.methods.method import Common, Leaves, Method
@@ -47,7 +49,7 @@ class Params(Section):
     noise: Size = Field(32, description="dimensions of the noise inside of the encoder")
     width: Size = Field(256, description="neurons of the layers behind the image")
     contrast: bool = Field(True, description="adaptive contrast")
-    samples: Annotated[int, Field(ge=2, le=1000)] = Field(32, description="draws of its moments")
+    samples: Annotated[int, Field(ge=2, le=1000)] = Field(16, description="draws of its moments")
     n_critic: Count = Field(2, description="steps of the critic for one of the players")
 
 
@@ -56,23 +58,25 @@ class Game:
     """The players, and how their latents are compared.
 
     Attributes:
-        samples: draws of the moments of adaptive contrast; 0 for none.
+        memory: ``noises`` ``(draws, noise)`` of the draws whose moments adaptive contrast takes;
+            ``None`` for none.
         beta: weight of the divergence.
     """
 
     players: Pairing
     space: LatentSpace
     likelihood: Likelihood
-    samples: int
+    memory: Memory | None
     beta: float = 1.0
 
     def contrasted(self, u: Tensor, posterior: Posterior) -> tuple[Tensor, Tensor]:
         """Latents ``(B, D)`` as T sees them, and what is known of log q - log p, ``(B,)``."""
         base, known = self.space.to_base(u), torch.zeros(len(u), device=u.device)
-        if not self.samples:
+        if self.memory is None:
             return base, known
+        assert isinstance(posterior, Noisy), "moments of draws whose noise is chosen"
         with torch.no_grad():
-            drawn = [self.space.to_base(posterior.rsample()) for _ in range(self.samples)]
+            drawn = [self.space.to_base(posterior.at(noise)) for noise in self.memory.noises]
             deviation, mean = torch.std_mean(torch.stack(drawn), 0)
             deviation = deviation.clamp_min(1e-3)
         parts = [self.space.split(own) for own in (base, mean, deviation)]
@@ -88,15 +92,17 @@ def build(params: Params, common: Common, data: Draws) -> Method:
     """The critic, then both players."""
     kind = partial(NoisyEncoder, noise=params.noise, width=params.width)
     players, generator, encoder = pairing(common, data, params.width, 0.0, kind)
-    samples = params.samples if params.contrast else 0
-    game = Game(players, generator.latent_space, common.likelihood, samples, common.beta)
+    noises = torch.randn(params.samples, params.noise)
+    memory = Memory(noises=noises) if params.contrast else None
+    game = Game(players, generator.latent_space, common.likelihood, memory, common.beta)
     ratio = partial(ratio_terms, game)
     phases = (
         Phase("critic", ("critic",), ratio, params.n_critic, varies=alike),
         Phase("players", ("generator", "encoder"), partial(bound_terms, game), varies=alike),
     )
     act = Act("avb", phases, common.optimisation, coupled=NORMALISED)
-    return Method(players.modules, (act,), Leaves(generator, (encoder,)))
+    remembered = {} if memory is None else {"memory": memory}
+    return Method({**players.modules, **remembered}, (act,), Leaves(generator, (encoder,)))
 
 
 def ratio_terms(game: Game, update: int) -> Terms:
