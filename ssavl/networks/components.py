@@ -19,6 +19,7 @@ from ssavl.networks.perceptron import perceptron
 from ssavl.networks.trunk import Trunk
 
 SMALLEST = 1e-4  # share of a component
+MOST = 14.0  # the largest exponential number that float32 still tells after its way through exp
 
 
 def component_space(components: int, size: int) -> LatentSpace:
@@ -38,8 +39,8 @@ def shares_of(mixing: Tensor) -> Tensor:
 
 
 def mixing_of(shares: Tensor) -> Tensor:
-    """Numbers on (-1, 1) that make these shares, of a typical size."""
-    return 2 * (-shares.shape[-1] * shares).exp() - 1
+    """Numbers on (-1, 1) that make these shares, of a typical size where that can be told."""
+    return 2 * (-min(shares.shape[-1], MOST) * shares).exp() - 1
 
 
 class MixingGenerator(GeneratorNetwork):
