@@ -13,11 +13,12 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from ssavl.methods.controller import Controller
 from ssavl.methods.subspaces import k_subspaces, matched, residuals
+from ssavl.networks.student_clusterer import soft_assignment
 from ssavl.objectives.entropy import code_length, divergence_from_uniform, entropy, marginal_entropy
 from ssavl.objectives.kernels import dhsic, kernel, mmd
 from ssavl.objectives.moments import aggregated, diagonal_kl, wasserstein, wasserstein_diagonal
 from ssavl.objectives.pairwise import pairwise_kl
-from ssavl.objectives.student_t import soft_assignment, target
+from ssavl.objectives.student_t import target
 from ssavl.objectives.total_correlation import divergence_parts, log_weights, permuted
 
 RNG = torch.Generator().manual_seed(0)

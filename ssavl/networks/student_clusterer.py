@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from ssavl.networks.config import StudentClustererConfig, told
 from ssavl.networks.layout import ImageShape
 from ssavl.networks.trunk import Trunk
-from ssavl.objectives.student_t import soft_assignment
 
 
 class StudentClusterer(nn.Module):
@@ -53,3 +52,12 @@ class StudentClusterer(nn.Module):
     def probabilities(self, x: Tensor) -> Tensor:
         """Of the clusters, ``(B, clusters)``."""
         return soft_assignment(self(x), self.centres)
+
+
+def soft_assignment(codes: Tensor, centres: Tensor) -> Tensor:
+    """Probabilities ``(B, K)`` of centres ``(K, D)`` for codes ``(B, D)``, in proportion to
+    1 / (1 + |code - centre|^2): Student's t (van der Maaten & Hinton 2008).
+    """
+    squares = (codes.unsqueeze(1) - centres.unsqueeze(0)).square().sum(-1)
+    similar = 1 / (1 + squares)
+    return similar / similar.sum(1, keepdim=True)

@@ -1,17 +1,8 @@
-"""Soft clusters by Student's t (van der Maaten & Hinton 2008; Xie et al. 2016)."""
+"""What soft clusters should become (Xie et al. 2016)."""
 
 from __future__ import annotations
 
 from torch import Tensor
-
-
-def soft_assignment(codes: Tensor, centres: Tensor) -> Tensor:
-    """Probabilities ``(B, K)`` of centres ``(K, D)`` for codes ``(B, D)``, in proportion to
-    1 / (1 + |code - centre|^2).
-    """
-    squares = (codes.unsqueeze(1) - centres.unsqueeze(0)).square().sum(-1)
-    similar = 1 / (1 + squares)
-    return similar / similar.sum(1, keepdim=True)
 
 
 def target(assigned: Tensor) -> Tensor:

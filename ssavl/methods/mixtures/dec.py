@@ -29,8 +29,8 @@ from ssavl.methods import networks
 from ssavl.methods.denoising import Denoising, all_codes, decoder, denoising_act
 from ssavl.methods.method import Common, Leaves, Method
 from ssavl.methods.shared import Terms
-from ssavl.networks.student_clusterer import StudentClusterer
-from ssavl.objectives.student_t import soft_assignment, target
+from ssavl.networks.student_clusterer import StudentClusterer, soft_assignment
+from ssavl.objectives.student_t import target
 from ssavl.params.section import Section
 from ssavl.params.shared import Count, OptimisationParams, Size, Weight
 
