@@ -18,6 +18,7 @@ import beta_vae
 import control_vae
 import info_vae
 import mae
+import msvi
 import wwae
 from signature import Measure
 
@@ -26,6 +27,7 @@ SIGNATURES: dict[str, Measure] = {
     "control-vae": control_vae.measure,
     "info-vae": info_vae.measure,
     "mae": mae.measure,
+    "msvi": msvi.measure,
     "wwae": wwae.measure,
 }
 
