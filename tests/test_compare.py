@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from ssavl.metrics.summary import summarise, winner
+from ssavl.metrics.summary import DIRECTIONS, summarise, winner
 from ssavl.storage.files import write_json
+from ssavl.uses.paper import LAYOUTS
 from tests.conftest import invoke, tiny_overrides
 
 
@@ -150,3 +151,34 @@ def test_the_runs_of_a_study_are_found_by_their_folders() -> None:
     Path("nothing").mkdir()
     assert "nothing has no run" in invoke("compare", "--runs", "nothing").stderr
     assert invoke("compare").exit_code == 1
+
+
+def test_a_table_of_the_paper_has_both_numbers_in_its_rows() -> None:
+    def runs(name: str, *accuracies: float) -> list[str]:
+        for seed, accuracy in enumerate(accuracies):
+            own = {"accuracy": accuracy, "accuracy_majority": accuracy + 0.01, "mse": 30.0}
+            write_json(Path(f"study/{name}-{seed}/evaluate/metrics.json"), {name: own})
+        return ["--runs", "study"]
+
+    arguments = [*runs("infogan", 0.9, 0.92), *runs("gmvae-k30", 0.4), *runs("clustergan", 0.8)]
+    result = invoke("compare", "--paper", "1", *arguments[:2])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert (
+        "| InfoGAN | 1 | 91.98 | 93.35 | 91.00 ± 1.41 (92.00) | 92.00 ± 1.41 (93.00) | 2 |" in lines
+    )
+    assert "| GMVAE | 30 | 87.45 | 89.27 | 40.00 | 41.00 | 1 |" in lines
+    assert "| GMVAE | 16 | 87.12 | 87.82 | - | - | 0 |" in lines
+    assert "| `clustergan` | - | - | - | 80.00 | 81.00 | 1 |" in lines
+    squared = invoke("compare", "--paper", "4", *arguments[:2])
+    assert "| SS-AVL-R | -53.14 | 34.04 | - | - | 0 |" in squared.output.splitlines()
+    nothing = invoke("compare", "--paper", "2", *arguments[:2])
+    assert nothing.exit_code == 1
+    assert "no run has a factor_vae_jointvae" in nothing.output
+
+
+def test_every_metric_of_the_paper_tables_is_one_that_has_a_direction() -> None:
+    for layout in LAYOUTS.values():
+        assert {metric for metric, _, _ in layout.metrics.values()} <= set(DIRECTIONS)
+        assert layout.reads in DIRECTIONS
+        assert all(len(row.values) == len(layout.printed) for row in layout.rows)

@@ -235,7 +235,7 @@ def test_aae(batch: Batch) -> None:
     inferred = SimpleNamespace(rsample=lambda: batch.z)
     infer: Any = lambda x: inferred  # noqa: E731
     game = matching.Matching(
-        SPACE, infer, lambda: batch.other, lambda: batch.x, {"continuous": critic}
+        SPACE, infer, lambda: batch.other, lambda: batch.x, {"continuous": critic}, 0.0, torch.Generator()
     )
     close(matching.critics_terms(game, 0)["loss"].mean(), told)
     matched = matching.matching_terms(game, 0)["loss"].mean()

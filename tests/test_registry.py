@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ssavl.engine.device import Compute
 from ssavl.engine.phase import Phase
 from ssavl.engine.playing import Playing
 from ssavl.engine.run import Run
@@ -157,6 +158,14 @@ def test_a_phase_by_itself_lowers_its_loss(name: str, own: Own) -> None:
             learn(playing, phase)  # a first clip changes the scale of scores
             told = [learn(playing, phase) for _ in range(30)]
             assert told[-1] < told[0], phase.name
+
+
+@every_method
+def test_a_method_is_trained_in_half_precision(name: str, own: Own) -> None:
+    """A network may give bfloat16 there, which no other library reads."""
+    method, data = build(name, own)
+    half = Compute(torch.device("cpu"), True)
+    Run(method.modules, method.acts, half, data.rng, Path("half"), method.averaged).train()
 
 
 class Killed(Exception):

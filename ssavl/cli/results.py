@@ -45,11 +45,20 @@ def metrics(folder: Path, as_json: bool) -> None:
     help="Table to write: .json, .csv, .md or .tex.",
 )
 @click.option(
+    "--paper",
+    "number",
+    type=click.Choice(["1", "1-fashion", "2", "4", "4-fashion"]),
+    help="Print this table of the paper, with its own numbers beside these. A run belongs into its "
+    "row by name: METHOD, or METHOD-kK with K categories.",
+)
+@click.option(
     "--keep",
     is_flag=True,
     help="Keep the rows that the .json of --out already holds and these runs do not replace.",
 )
-def compare(runs: tuple[str, ...], study: Path | None, out: Path | None, keep: bool) -> None:
+def compare(
+    runs: tuple[str, ...], study: Path | None, out: Path | None, number: str | None, keep: bool
+) -> None:
     """Many runs in one table: mean, deviation, 95 % interval and number of runs of each metric.
 
     FOLDER is what `evaluate` wrote; runs of one NAME are seeds of one thing.
@@ -63,7 +72,13 @@ def compare(runs: tuple[str, ...], study: Path | None, out: Path | None, keep: b
 
     if study is not None:
         pairs += runs_of(study)
-    click.echo(markdown(run(pairs, out, keep)), nl=False)
+    table = run(pairs, out, keep)
+    if number is None:
+        click.echo(markdown(table), nl=False)
+        return
+    from ssavl.uses.paper import laid_out
+
+    click.echo(laid_out(table, number), nl=False)
 
 
 def supported(error: float | None, most: int) -> int:

@@ -63,7 +63,9 @@ def denoising_terms(parts: Denoising, n: int, update: int) -> Terms:
 
 @torch.no_grad()
 def all_codes(encode: Callable[[Tensor], Tensor], data: Draws) -> Tensor:
-    """Codes ``(N, D)`` of all real images in their order, on the device of ``data``."""
+    """Codes ``(N, D)`` of all real images in their order, float32, on the device of
+    ``data``.
+    """
     device = data.rng.device
-    parts: Iterator[Tensor] = (encode(x.to(device)) for x in data.batches(AT_ONCE))
+    parts: Iterator[Tensor] = (encode(x.to(device)).float() for x in data.batches(AT_ONCE))
     return torch.cat(list(parts))

@@ -3,6 +3,9 @@ r"""The aggregated posterior is led to the prior by critics (Makhzani et al. 201
 One critic sees the continuous latents in base space, another the category: each tells draws of the
 prior from what an encoder infers. The encoder wants to pass for the prior, by an optimiser of its
 own: it plays another game as well, and the momentum of one should not move it in the other.
+
+A category of the prior is one-hot and an inferred one is probabilities, so a critic could tell them
+by that alone. Noise on both, ``blur``, leaves it only how they are spread.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ class Matching:
         prior: draws the next latents of the prior.
         real: draws the next images.
         critics: by kind of latents, ``continuous`` and ``category``.
+        blur: deviation of normal noise on categories that a critic sees.
+        rng: of that noise.
     """
 
     space: LatentSpace
@@ -42,6 +47,8 @@ class Matching:
     prior: Callable[[], Tensor]
     real: Callable[[], Tensor]
     critics: Mapping[str, nn.Module]
+    blur: float
+    rng: torch.Generator
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -49,14 +56,16 @@ class Matching:
         return {f"{kind}_critic": critic for kind, critic in self.critics.items()}
 
     def parts(self, latents: Tensor) -> dict[str, Tensor]:
-        """Latents ``(B, D)`` as critics see them, by kind."""
+        """Latents ``(B, D)`` as critics see them, by kind: noise is on categories."""
         found = {}
         if "continuous" in self.critics:
             found["continuous"] = base(latents, self.space)
         if "category" in self.critics:
             parts = self.space.split(latents)
             own = [parts[block.name] for block in self.space.of_role("category")]
-            found["category"] = torch.cat(own, -1)
+            exact = torch.cat(own, -1)
+            noise = torch.randn(exact.shape, generator=self.rng, device=exact.device)
+            found["category"] = exact + self.blur * noise
         return found
 
     def phases(self, encoder: str) -> tuple[Phase, Phase]:

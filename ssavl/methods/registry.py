@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ssavl.errors import UserError
 from ssavl.images.draws import Draws
-from ssavl.methods.adversarial import aae, age, ali, as_vae, avb, bigan, veegan
+from ssavl.methods.adversarial import aae, age, ali, as_vae, avb, bigan, pixelgan_ae, veegan
 from ssavl.methods.autoencoders import (
     beta_tcvae,
     beta_vae,
@@ -118,6 +118,9 @@ METHODS: dict[str, Entry] = {
     ),
     "veegan": _of(veegan, INFERENCE, "Srivastava et al., VEEGAN, 2017", MOST),
     "aae": _of(aae, INFERENCE, "Makhzani et al., Adversarial Autoencoders, 2016", MOST),
+    "pixelgan-ae": _of(
+        pixelgan_ae, INFERENCE, "Makhzani & Frey, PixelGAN Autoencoders, 2017", MOST
+    ),
     "age": _of(
         age, INFERENCE, "Ulyanov et al., Adversarial Generator-Encoder Networks, 2018", MOST
     ),

@@ -106,6 +106,12 @@ class ConvGeneratorConfig(SpacedConfig):
     block_gain: dict[str, float]
 
 
+class PixelCnnConfig(SpacedConfig):
+    """Of a :class:`ssavl.networks.pixelcnn.PixelCnn`; its space is that of the code."""
+
+    depth: Annotated[int, Field(ge=0, le=64)]
+
+
 class ReweightedGeneratorConfig(Told):
     """Of a :class:`ssavl.networks.reweighted.ReweightedGenerator`."""
 

@@ -17,6 +17,7 @@ from ssavl.networks.experts import Experts
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.mixture import MixtureEncoder, MixtureGenerator
 from ssavl.networks.noisy_encoder import NoisyEncoder
+from ssavl.networks.pixelcnn import PixelCnn
 from ssavl.networks.point_encoder import PointEncoder
 from ssavl.networks.reweighted import ReweightedGenerator
 from ssavl.networks.student_clusterer import StudentClusterer
@@ -45,6 +46,7 @@ NETWORKS: dict[str, type[Rebuildable]] = {
     "experts": Experts,
     "mixing-generator": MixingGenerator,
     "component-encoders": ComponentEncoders,
+    "pixelcnn": PixelCnn,
     "mixture-generator": MixtureGenerator,
     "mixture-encoder": MixtureEncoder,
     "classifier": Classifier,

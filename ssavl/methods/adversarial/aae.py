@@ -31,6 +31,7 @@ class Params(Section):
     """What the adversarial autoencoder reads of its own."""
 
     width: Size = Field(256, description="neurons of a layer of the critics")
+    blur: Weight = Field(0.3, description="deviation of noise on categories that a critic sees")
     rate: Weight = Field(0.2, description="the encoder's learning rate against critics, relative")
 
 
@@ -45,6 +46,8 @@ def build(params: Params, common: Common, data: Draws) -> Method:
         Latents(space, common.batch_size, common.rng).new,
         lambda: data.real(common.batch_size),
         critics(space, params.width),
+        params.blur,
+        common.rng,
     )
     rebuild = partial(reconstruction_terms, game, generator, common.likelihood)
     phases = (
