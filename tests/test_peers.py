@@ -234,8 +234,9 @@ def test_aae(batch: Batch) -> None:
     )[:3]
     inferred = SimpleNamespace(rsample=lambda: batch.z)
     infer: Any = lambda x: inferred  # noqa: E731
+    rng = torch.Generator()
     game = matching.Matching(
-        SPACE, infer, lambda: batch.other, lambda: batch.x, {"continuous": critic}, 0.0, torch.Generator()
+        SPACE, infer, lambda: batch.other, lambda: batch.x, {"continuous": critic}, 0.0, rng
     )
     close(matching.critics_terms(game, 0)["loss"].mean(), told)
     matched = matching.matching_terms(game, 0)["loss"].mean()
