@@ -62,7 +62,7 @@ def sections(entry: str | dict[str, list[str]]) -> list[str]:
     )
 
 
-STUDIES = [ROOT, *sorted(path for path in (ROOT / "pipelines").iterdir() if path.is_dir())]
+STUDIES = [ROOT, *sorted(path.parent for path in (ROOT / "pipelines").glob("*/params.yaml"))]
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
@@ -95,6 +95,18 @@ def test_every_configuration_of_a_study_is_valid_and_in_its_summary(study: Path)
         for name, own in methods.items():
             own_params(name, own)
         assert listed.count("train@") == len(methods) * len(matrix["seeds"])
+        for one in matrix["wide"]:
+            assert one["name"] == f"{one['method']}-k{one['categories']}"
+        assert listed.count("train-wide@") == len(matrix["wide"]) * len(matrix["seeds"])
+        return
+    if "runs" in matrix:
+        for one in matrix["runs"]:
+            words = shlex.split(one["flags"])
+            assert set(words[::2]) <= {"--set"}
+            given = [*words[1::2], f"evaluate-disentanglement.roles={one['roles']}"]
+            params = load_params(study / "params.yaml", given)
+            own_params(one["method"], params.methods[one["method"]])
+        assert listed.count("train@") == len(matrix["runs"]) * len(matrix["seeds"])
         return
     # params.yaml as it stands alone
     configurations = matrix.get("configurations", [{"name": "run", "flags": ""}])

@@ -25,7 +25,8 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
     ``traversal.json`` of many runs by name.
 
     A run of one name is another seed of the same thing. A row is ``<name>/<model>``, or ``<name>``
-    where all runs have one and the same model, or the model has the run's name.
+    where all runs have one and the same model, or the run has the model's name, or begins with it
+    and a dash: a variant of it.
 
     Args:
         runs: names, and folders that ``evaluate`` wrote.
@@ -56,7 +57,8 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
     one_model = len({model for _, model in values}) == 1
     table = dict(kept)
     for (name, model), metrics in values.items():
-        row = name if one_model or model == name else f"{name}/{model}"
+        own = one_model or name == model or name.startswith(f"{model}-")
+        row = name if own else f"{name}/{model}"
         table[row] = {}
         for metric, numbers in metrics.items():
             table[row][metric] = summarise(numbers, DIRECTIONS.get(metric))

@@ -32,7 +32,7 @@ class Params(Section):
 
     width: Size = Field(256, description="neurons of a layer of the critics")
     blur: Weight = Field(0.3, description="deviation of noise on categories that a critic sees")
-    rate: Weight = Field(0.2, description="the encoder's learning rate against critics, relative")
+    rate: Weight = Field(1.0, description="the encoder's learning rate against critics, relative")
 
 
 def build(params: Params, common: Common, data: Draws) -> Method:

@@ -45,8 +45,8 @@ class Params(Section):
     depth: Number = Field(2, le=64, description="residual layers of the PixelCNN")
     noise: Weight = Field(0.3, description="width of the uniform noise on images to be encoded")
     width: Size = Field(256, description="neurons of a layer of the critics")
-    blur: Weight = Field(0.3, description="deviation of noise on categories that a critic sees")
-    rate: Weight = Field(0.2, description="the encoder's learning rate against critics, relative")
+    blur: Weight = Field(1.0, description="deviation of noise on categories that a critic sees")
+    rate: Weight = Field(1.0, description="the encoder's learning rate against critics, relative")
 
 
 def build(params: Params, common: Common, data: Draws) -> Method:

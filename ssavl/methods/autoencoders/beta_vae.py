@@ -16,6 +16,7 @@ from functools import partial
 import torch
 from pydantic import Field
 
+from ssavl.engine.phase import alike
 from ssavl.engine.schedule import capacity
 from ssavl.images.draws import Draws
 from ssavl.methods.autoencoder import Autoencoder, autoencoder
@@ -39,7 +40,8 @@ class Params(Section):
 def build(params: Params, common: Common, data: Draws) -> Method:
     """The generator and its encoders, in one phase."""
     parts = autoencoder("beta-vae", common, data)
-    return parts.method("beta-vae", partial(beta_terms, parts, params))
+    varies = None if params.capacity else alike  # a capacity grows
+    return parts.method("beta-vae", partial(beta_terms, parts, params), varies=varies)
 
 
 def beta_terms(parts: Autoencoder, own: Params, update: int) -> Terms:
