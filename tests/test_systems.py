@@ -32,7 +32,7 @@ from ssavl.methods.method import Method
 from ssavl.methods.mixtures import gmvae, msvi, mvae
 from ssavl.methods.pairs import Pairing, critic_terms, players_terms
 from ssavl.methods.registry import METHODS, own_params
-from ssavl.methods.shared import latent_errors
+from ssavl.methods.shared import Latents, latent_errors
 from ssavl.networks.components import mixing_of, shares_of
 from ssavl.networks.experts import parts, product
 from ssavl.networks.mixture import MixtureEncoder, MixtureGenerator
@@ -339,10 +339,8 @@ def test_catgan_is_at_its_least_where_real_images_are_sure_and_even_and_others_a
 
 def test_pairs_share_one_code_the_noise_and_the_category() -> None:
     space = LatentSpace([*SPACE.blocks, Block("code", "code", "uniform", 4)])
-    latents: Any = SimpleNamespace(new=lambda: space.sample(50, RNG), n=50)
-    players: Any = SimpleNamespace(space=space, latents=latents, common=SimpleNamespace(rng=RNG))
     pairs: Any = SimpleNamespace(code="code", count=4)
-    first, second, shared = infogan_cr.drawn_pairs(players, pairs)
+    first, second, shared = infogan_cr.drawn_pairs(Latents(space, 50, RNG), pairs)
     a, b = space.split(first), space.split(second)
     assert torch.equal(a["noise"], b["noise"])
     assert torch.equal(a["category"], b["category"])

@@ -19,6 +19,8 @@ import control_vae
 import info_vae
 import mae
 import msvi
+import wgan
+import wgan_gp
 import wwae
 from signature import Measure
 
@@ -28,6 +30,8 @@ SIGNATURES: dict[str, Measure] = {
     "info-vae": info_vae.measure,
     "mae": mae.measure,
     "msvi": msvi.measure,
+    "wgan": wgan.measure,
+    "wgan-gp": wgan_gp.measure,
     "wwae": wwae.measure,
 }
 

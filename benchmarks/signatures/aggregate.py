@@ -27,16 +27,18 @@ NETWORKS = {
 PACE = {"iterations": 2000, "batch_size": 64, "learning_rate": 0.002}
 
 
-def autoencoder(name: str, seed: int, own: Mapping[str, Any] | None = None) -> Method:
-    """Trained on the training digits, in a small size."""
-    images = digits().images
-    return trained(name, images, seed, own, latents=LATENTS, networks=NETWORKS, **PACE)
+def autoencoder(
+    name: str, seed: int, own: Mapping[str, Any] | None = None, **changed: Any
+) -> Method:
+    """Trained on the training digits, in a small size; ``changed`` is over that of ``PACE``."""
+    settings = {"latents": LATENTS, "networks": NETWORKS, **PACE, **changed}
+    return trained(name, digits().images, seed, own, **settings)
 
 
 @cache
-def plain(seed: int) -> Mapping[str, float]:
+def plain(seed: int, **changed: Any) -> Mapping[str, float]:
     """The VAE's figures, the baseline of all others."""
-    return figures(autoencoder("vae", seed))
+    return figures(autoencoder("vae", seed, **changed))
 
 
 @torch.no_grad()
@@ -67,6 +69,6 @@ def figures(method: Method) -> dict[str, float]:
     }
 
 
-def beside(own: Mapping[str, float], seed: int) -> dict[str, float]:
+def beside(own: Mapping[str, float], seed: int, **changed: Any) -> dict[str, float]:
     """A method's figures and the VAE's."""
-    return {**own, **{f"vae_{name}": value for name, value in plain(seed).items()}}
+    return {**own, **{f"vae_{name}": value for name, value in plain(seed, **changed).items()}}

@@ -26,7 +26,7 @@ from ssavl.images.draws import Draws
 from ssavl.methods.gan import Gan, gan, logistic_critic_terms, logistic_generator_terms
 from ssavl.methods.method import Common, Leaves, Method
 from ssavl.methods.reading import Reader, reading_terms
-from ssavl.methods.shared import NORMALISED, Terms
+from ssavl.methods.shared import NORMALISED, Latents, Terms
 from ssavl.networks.encoder import Encoder
 from ssavl.networks.pair_reader import PairReader
 from ssavl.networks.trunk import Trunk
@@ -83,7 +83,7 @@ def build(params: Params, common: Common, data: Draws) -> Method:
 
 def contrast_terms(players: Gan, pairs: Pairs, weight: float, update: int) -> Terms:
     """-log R of the code that two images share, in nats."""
-    first, second, shared = drawn_pairs(players, pairs)
+    first, second, shared = drawn_pairs(players.latents, pairs)
     images = players.generator(torch.cat([first, second])).chunk(2)
     logits = pairs.reader(*images)
     right = (logits.argmax(-1) == shared).float()
@@ -91,10 +91,10 @@ def contrast_terms(players: Gan, pairs: Pairs, weight: float, update: int) -> Te
     return {"loss": loss, "accuracy": right}
 
 
-def drawn_pairs(players: Gan, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
+def drawn_pairs(latents: Latents, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
     """Latents ``(B, D)`` twice, with one code and no other in common, and its number ``(B,)``."""
-    space, rng, n = players.space, players.common.rng, players.latents.n
-    first, other = players.latents.new(), space.sample(n, rng)
+    space, rng, n = latents.space, latents.rng, latents.n
+    first, other = latents.new(), space.sample(n, rng)
     shared = torch.randint(pairs.count, (n,), generator=rng, device=rng.device)
     parts, others = space.split(first), space.split(other)
     keep = F.one_hot(shared, pairs.count).bool()

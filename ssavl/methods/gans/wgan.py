@@ -12,12 +12,13 @@ from functools import partial
 from typing import Annotated
 
 from pydantic import Field
+from torch import nn
 
 from ssavl.engine.act import Act
 from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
-from ssavl.methods.gan import Gan, gan, wasserstein_critic_terms, wasserstein_generator_terms
+from ssavl.methods.gan import gan, wasserstein_critic_terms, wasserstein_generator_terms
 from ssavl.methods.method import Common, Leaves, Method
 from ssavl.methods.shared import NORMALISED
 from ssavl.params.section import Section
@@ -34,7 +35,7 @@ class Params(Section):
 def build(params: Params, common: Common, data: Draws) -> Method:
     """The critic and the generator, by turns."""
     players = gan(common, data)
-    clip = partial(clip_weights, players, params.clip)
+    clip = partial(clip_weights, players.critic, params.clip)
     critic = partial(wasserstein_critic_terms, players, 0.0)
     phases = (
         Phase("critic", ("critic",), critic, params.n_critic, after=clip, varies=alike),
@@ -48,7 +49,7 @@ def build(params: Params, common: Common, data: Draws) -> Method:
     return Method(modules, (act,), Leaves(players.generator))
 
 
-def clip_weights(players: Gan, most: float, update: int) -> None:
-    """Keep the critic Lipschitz."""
-    for parameter in players.critic.parameters():
+def clip_weights(critic: nn.Module, most: float, update: int) -> None:
+    """Keep a critic Lipschitz."""
+    for parameter in critic.parameters():
         parameter.clamp_(-most, most)
