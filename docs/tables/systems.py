@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cells import number, read, table
+
+from ssavl.uses.compare import read_table
+from ssavl.uses.paper import laid_out
 
 COLUMNS = {"accuracy": 3, "accuracy_majority": 3, "mse": 1, "ll": 1}
 
@@ -38,4 +42,44 @@ def _order(own: dict[str, Any]) -> tuple[float, float]:
     return (-accuracy["mean"] if accuracy else 0.0, error["mean"] if error else 1e9)
 
 
-TABLES: dict[str, Callable[[Path], list[str]]] = {"competitors": competitors}
+def paper(number: str, ours: str, study: str) -> Callable[[Path], list[str]]:
+    """A table of the paper: SS-AVL's runs are those of another study than the others'."""
+
+    def lines(root: Path) -> list[str]:
+        rows = read_table(root / "pipelines" / study / "summary.json")
+        for name, own in read_table(root / ours / "summary.json").items():
+            run, _, model = name.partition("/")
+            if run in ("improved", "run"):
+                rows[f"ss-avl/{model}"] = own
+        return laid_out(rows, number).split("\n\n")[0].split("\n")
+
+    return lines
+
+
+def signatures(root: Path) -> list[str]:
+    """What each method's own paper claims, and of how many seeds that held."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((root / "benchmarks/signatures/results").glob("*.json")):
+        own = read(path)
+        found.setdefault(own["method"], []).append(own)
+    rows = []
+    for name, runs in sorted(found.items()):
+        reached = sum(own["reached"] for own in runs)
+        named = [own for own in runs[0]["figures"] if re.search(rf"\b{own}\b", runs[0]["claim"])]
+        told = [_figures(runs, figure) for figure in named or [*runs[0]["figures"]][:4]]
+        rows.append([f"`{name}`", runs[0]["claim"], "; ".join(told), f"{reached} of {len(runs)}"])
+    return table(["", "what reaches it", "measured, one number a seed", "seeds"], rows)
+
+
+def _figures(runs: list[dict[str, Any]], name: str) -> str:
+    values = ", ".join(f"{own['figures'][name]:.3g}" for own in runs)
+    return f"{name} {values}"
+
+
+TABLES: dict[str, Callable[[Path], list[str]]] = {
+    "competitors": competitors,
+    "paper 1": paper("1", "pipelines/mnist", "competitors"),
+    "paper 2": paper("2", "pipelines/dsprites", "disentanglement"),
+    "paper 4": paper("4", "pipelines/mnist", "competitors"),
+    "signatures": signatures,
+}

@@ -42,6 +42,7 @@ class Layout:
 
 
 PERCENT = 100.0
+OURS = {"ss-avl/ssavl": "ss-avl", "ss-avl/ssavl-r": "ss-avl-r"}  # rows of a run named ss-avl
 
 CLUSTERS = Layout(
     ("K", "mean", "best"),
@@ -141,14 +142,15 @@ def laid_out(rows: Rows, number: str) -> str:
     Args:
         rows: of :func:`ssavl.uses.compare.compare`; ``METHOD`` or ``METHOD-kK``, where K is the
             number of categories where that is not the study's. Rows ``NAME/MODEL`` are of what
-            stands beside a model, and left out.
+            stands beside a model, and left out, but for those of a run named ``ss-avl``.
         number: of :data:`LAYOUTS`.
 
     Raises:
         UserError: no row has a place in this table.
     """
     layout = LAYOUTS[number]
-    left = {name: own for name, own in rows.items() if "/" not in name and layout.reads in own}
+    named = {OURS.get(name, name): own for name, own in rows.items()}
+    left = {name: own for name, own in named.items() if "/" not in name and layout.reads in own}
     if not left:
         raise UserError(
             f"no run has a {layout.reads}, so none has a place in table {number}: `ssavl evaluate` "
