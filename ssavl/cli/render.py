@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from ssavl.cli.default_group import DefaultGroup
-from ssavl.cli.kinds import PATH, TEXT, PathOf, listed
-from ssavl.cli.options import Common, common, gathered, out_option
+from ssavl.cli.kinds import PATH, TEXT, PathOf, Text, listed
+from ssavl.cli.options import Common, common, data_option, gathered, out_option
 from ssavl.cli.parameter import Command, parameter
 from ssavl.cli.subject import GanFlags, gan_options
 
@@ -24,6 +24,7 @@ FIGURES = (
     "curves",
     "calibration",
 )
+BESIDE = ("reconstructions", "categories", "samples")
 ENCODERS = (Path("data/encoders"), Path("data/encoders-r"))
 DATA = Path("data/prepared")
 
@@ -83,7 +84,7 @@ def render_figures(shared: Common, inputs: Inputs) -> None:
     help=f"""Draw a figure, or all, from any bundle by path.
 
 `ssavl render FIGURE OPTIONS` is `ssavl render bundle FIGURE OPTIONS`; `comparison` draws a table of
-`compare`.
+`compare`, `beside` several methods on the same images.
 
 FIGURE is {listed([*FIGURES, "all"])}.
 """,
@@ -163,5 +164,44 @@ def comparison(summary: Path, metrics: tuple[str, ...], out: Path) -> None:
     click.echo(render_comparison(summary, metrics, out))
 
 
-for command in (bundle, comparison):
+@click.command("beside")
+@click.argument("figure", type=click.Choice(BESIDE))
+@click.argument(
+    "models",
+    type=Text(r"(?s)[^=]+=.+", "NAME=FILE"),
+    nargs=-1,
+    required=True,
+    metavar="NAME=FILE...",
+)
+@data_option
+@parameter("render-figures.columns", 10, click.IntRange(2, 100), "Images per row.")
+@click.option(
+    "-o",
+    "--out",
+    type=PathOf(".png"),
+    default="beside.png",
+    show_default=True,
+    help="PNG file to write.",
+)
+@common()
+def beside(shared: Common, figure: str, models: tuple[str, ...], data: Path, out: Path) -> None:
+    """Draw several methods on the same images or latents, a row each.
+
+    FILE is what `train` left, model.pt: a generator and its encoders. FIGURE is reconstructions,
+    categories or samples.
+    """
+    params = shared.load()
+    pairs = [(name, Path(file)) for name, _, file in (text.partition("=") for text in models)]
+    settings = {"figure": figure, "columns": params.render_figures.columns}
+    if shared.stops_here("render beside", settings, {**dict(pairs), "data": data, "out": out}):
+        return
+    from ssavl.uses.render_beside import render_beside
+
+    source = data if figure == "reconstructions" else None
+    columns, seed = params.render_figures.columns, params.seed
+    written = render_beside(figure, pairs, source, columns, seed, out, shared.options())
+    shared.report({"figures": [str(written)]}, str(written))
+
+
+for command in (bundle, comparison, beside):
     render.add_command(command)
