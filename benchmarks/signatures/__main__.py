@@ -14,22 +14,36 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import aae
+import age
+import ali
+import as_vae
+import avb
 import beta_vae
+import bigan
 import control_vae
 import info_vae
 import mae
 import msvi
+import veegan
 import wgan
 import wgan_gp
 import wwae
 from signature import Measure
 
 SIGNATURES: dict[str, Measure] = {
+    "aae": aae.measure,
+    "age": age.measure,
+    "ali": ali.measure,
+    "as-vae": as_vae.measure,
+    "avb": avb.measure,
     "beta-vae": beta_vae.measure,
+    "bigan": bigan.measure,
     "control-vae": control_vae.measure,
     "info-vae": info_vae.measure,
     "mae": mae.measure,
     "msvi": msvi.measure,
+    "veegan": veegan.measure,
     "wgan": wgan.measure,
     "wgan-gp": wgan_gp.measure,
     "wwae": wwae.measure,

@@ -1,0 +1,12 @@
+"""ALI: a stochastic encoder and the generator become inverses of each other."""
+
+from __future__ import annotations
+
+from inverses import figures, of_pairs, signature
+from signature import Signature
+
+
+def measure(seed: int) -> Signature:
+    """On vectors of one number and of two."""
+    found = figures(seed, of_pairs, stochastic=True, noise=0.1, iterations=4000, rate=0.002)
+    return signature("ali", found)
