@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import beta_tcvae
 import beta_vae
 import control_vae
 import info_vae
@@ -25,6 +26,7 @@ import wwae
 from signature import Measure
 
 SIGNATURES: dict[str, Measure] = {
+    "beta-tcvae": beta_tcvae.measure,
     "beta-vae": beta_vae.measure,
     "control-vae": control_vae.measure,
     "info-vae": info_vae.measure,
