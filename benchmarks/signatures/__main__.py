@@ -20,6 +20,7 @@ import control_vae
 import info_vae
 import mae
 import msvi
+import ncp_vae
 import wgan
 import wgan_gp
 import wwae
@@ -32,6 +33,7 @@ SIGNATURES: dict[str, Measure] = {
     "info-vae": info_vae.measure,
     "mae": mae.measure,
     "msvi": msvi.measure,
+    "ncp-vae": ncp_vae.measure,
     "wgan": wgan.measure,
     "wgan-gp": wgan_gp.measure,
     "wwae": wwae.measure,
