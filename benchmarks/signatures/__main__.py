@@ -18,6 +18,7 @@ import beta_tcvae
 import beta_vae
 import control_vae
 import info_vae
+import infogan_cr
 import mae
 import msvi
 import ncp_vae
@@ -31,6 +32,7 @@ SIGNATURES: dict[str, Measure] = {
     "beta-vae": beta_vae.measure,
     "control-vae": control_vae.measure,
     "info-vae": info_vae.measure,
+    "infogan-cr": infogan_cr.measure,
     "mae": mae.measure,
     "msvi": msvi.measure,
     "ncp-vae": ncp_vae.measure,
