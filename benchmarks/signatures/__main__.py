@@ -19,12 +19,15 @@ import age
 import ali
 import as_vae
 import avb
+import beta_tcvae
 import beta_vae
 import bigan
 import control_vae
 import info_vae
+import infogan_cr
 import mae
 import msvi
+import ncp_vae
 import veegan
 import wgan
 import wgan_gp
@@ -37,12 +40,15 @@ SIGNATURES: dict[str, Measure] = {
     "ali": ali.measure,
     "as-vae": as_vae.measure,
     "avb": avb.measure,
+    "beta-tcvae": beta_tcvae.measure,
     "beta-vae": beta_vae.measure,
     "bigan": bigan.measure,
     "control-vae": control_vae.measure,
     "info-vae": info_vae.measure,
+    "infogan-cr": infogan_cr.measure,
     "mae": mae.measure,
     "msvi": msvi.measure,
+    "ncp-vae": ncp_vae.measure,
     "veegan": veegan.measure,
     "wgan": wgan.measure,
     "wgan-gp": wgan_gp.measure,
