@@ -19,6 +19,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "images": ["own.npy"],
     "latents": ["own.npz"],
     "runs": ["a=data/evaluate", "b=data/evaluate"],
+    "models": ["a=data/encoders"],
     "summary": ["summary.json"],
     "folder": ["data/evaluate"],
     "figure": ["reconstructions"],
@@ -29,6 +30,7 @@ ARGUMENTS: dict[str, list[str]] = {
 EXTRA: dict[str, list[str]] = {
     "interpolate": ["-o", "written/walk.png"],
     "render comparison": ["--metric", "mse", "-o", "written/comparison.png"],
+    "render beside": ["-o", "written/beside.png"],
     "evaluate disentanglement": ["--encoders", "data/encoders", "--data", "factors.csv"],
     "evaluate likelihood": ["--images", "2", "--k", "2", "--temperatures", "0"],
     "evaluate fidelity": ["-n", "10", "--split", "train", "--cache", "written/cache"],

@@ -351,7 +351,7 @@ def test_pairs_share_one_code_the_noise_and_the_category() -> None:
 
 def test_a_generator_that_ignores_its_codes_leaves_all_answers_alike() -> None:
     space = LatentSpace([Block("noise", "noise", "normal", 1), Block("code", "code", "normal", 3)])
-    latents: Any = SimpleNamespace(new=lambda: space.sample(40, RNG), n=40)
+    latents = Latents(space, 40, RNG)
     still: Any = lambda u: torch.zeros(len(u), 1)  # noqa: E731
     players: Any = SimpleNamespace(
         space=space, latents=latents, common=SimpleNamespace(rng=RNG), generator=still

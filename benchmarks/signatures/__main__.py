@@ -23,11 +23,16 @@ import beta_tcvae
 import beta_vae
 import bigan
 import control_vae
+import factor_vae
 import info_vae
+import infogan
 import infogan_cr
+import intro_vae
+import joint_vae
 import mae
 import msvi
 import ncp_vae
+import vae_gan
 import veegan
 import wgan
 import wgan_gp
@@ -44,11 +49,16 @@ SIGNATURES: dict[str, Measure] = {
     "beta-vae": beta_vae.measure,
     "bigan": bigan.measure,
     "control-vae": control_vae.measure,
+    "factor-vae": factor_vae.measure,
     "info-vae": info_vae.measure,
+    "infogan": infogan.measure,
     "infogan-cr": infogan_cr.measure,
+    "intro-vae": intro_vae.measure,
+    "joint-vae": joint_vae.measure,
     "mae": mae.measure,
     "msvi": msvi.measure,
     "ncp-vae": ncp_vae.measure,
+    "vae-gan": vae_gan.measure,
     "veegan": veegan.measure,
     "wgan": wgan.measure,
     "wgan-gp": wgan_gp.measure,

@@ -187,8 +187,8 @@ def comparison(summary: Path, metrics: tuple[str, ...], out: Path) -> None:
 def beside(shared: Common, figure: str, models: tuple[str, ...], data: Path, out: Path) -> None:
     """Draw several methods on the same images or latents, a row each.
 
-    FILE is what `train` left, model.pt: a generator and its encoders. FIGURE is reconstructions,
-    categories or samples.
+    FILE is what `train` left, model.pt, a generator and its encoders, or a folder of encoders that
+    `fit-encoders` wrote. FIGURE is reconstructions, categories or samples.
     """
     params = shared.load()
     pairs = [(name, Path(file)) for name, _, file in (text.partition("=") for text in models)]

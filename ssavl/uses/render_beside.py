@@ -20,7 +20,7 @@ from ssavl.figures.save import save_figure
 from ssavl.generators.load import load_generator
 from ssavl.generators.source import WeightsFile
 from ssavl.latents import walks
-from ssavl.models.bundle import load_models
+from ssavl.models.bundle import generator_of, load_models
 from ssavl.networks.generator import GeneratorNetwork
 from ssavl.runs.workspace import Options, seed_everything
 
@@ -94,7 +94,8 @@ def render_beside(
 
     Args:
         figure: of :data:`ROWS`.
-        models: names, and the ``model.pt`` that ``train`` left: generator and encoders.
+        models: names, and the ``model.pt`` that ``train`` left, generator and encoders, or a folder
+            of encoders that know their generator.
         data: prepared images; reconstructions are of the first of its test split.
         out: a ``.png``.
 
@@ -113,7 +114,8 @@ def render_beside(
         labels, rows = ["image"], [images]
     sheet = Sheet(images, columns, seed, compute)
     for name, path in models:
-        generator = compute.place(load_generator(WeightsFile(path)))
+        own = generator_of(None, path) if path.is_dir() else load_generator(WeightsFile(path))
+        generator = compute.place(own)
         made = row(name, path, generator, sheet)
         if rows and made.shape[1:] != rows[0].shape[1:]:
             size, other = (" x ".join(map(str, own.shape[1:])) for own in (made, rows[0]))
