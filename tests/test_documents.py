@@ -22,6 +22,7 @@ def copy(tmp_path: Path) -> Path:
         "docs/tables/*.py",
         "benchmarks/README.md",
         "benchmarks/*.json",
+        "benchmarks/signatures/results/*.json",
         "data/evaluate/*.json",
         "pipelines/*/*.json",
     ):
