@@ -1,4 +1,7 @@
-"""AVB: a posterior of two modes, as no Gaussian is, by the exact bound."""
+"""AVB: a posterior of two modes, as no Gaussian is, by the exact bound.
+
+The training was made twice as long after seed 0 had missed the claim with 3,000 iterations.
+"""
 
 from __future__ import annotations
 

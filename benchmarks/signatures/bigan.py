@@ -1,4 +1,8 @@
-"""BiGAN: encoder and generator become inverses of each other."""
+"""BiGAN: encoder and generator become inverses of each other.
+
+The setting was changed after a first one had missed the claim on seed 0; runs on seeds 8 to 10
+guided the change.
+"""
 
 from __future__ import annotations
 
