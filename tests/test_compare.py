@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+from ssavl.cli import results
 from ssavl.metrics.summary import DIRECTIONS, summarise, winner
 from ssavl.storage.files import write_json
 from ssavl.uses.paper import LAYOUTS
@@ -183,3 +184,41 @@ def test_every_metric_of_the_paper_tables_is_one_that_has_a_direction() -> None:
         assert {metric for metric, _, _ in layout.metrics.values()} <= set(DIRECTIONS)
         assert layout.reads in DIRECTIONS
         assert all(len(row.values) == len(layout.printed) for row in layout.rows)
+
+
+def test_the_command_knows_every_table_of_the_paper() -> None:
+    assert tuple(LAYOUTS) == results.PAPER
+
+
+def test_no_model_of_a_run_takes_the_row_of_another() -> None:
+    """A run may be named after one of its models, and so begin with the name of another."""
+    own = {"ssavl": {"accuracy": 0.5}, "ssavl-r": {"accuracy": 0.6}}
+    write_json(Path("own/metrics.json"), own)
+    write_json(Path("other/metrics.json"), {"vae": {"accuracy": 0.2}})
+    for name in ("ssavl-r", "ssavl-r-wide"):
+        arguments = [f"{name}=own", "vae-long=other", "-o", f"{name}.json"]
+        assert invoke("compare", *arguments).exit_code == 0
+        table = json.loads(Path(f"{name}.json").read_text())
+        assert {row: own["accuracy"]["mean"] for row, own in table.items()} == {
+            name: 0.6,
+            f"{name}/ssavl": 0.5,
+            "vae-long": 0.2,
+        }
+
+
+def test_kmeans_stands_in_a_table_of_the_paper_once_for_each_number_of_categories() -> None:
+    def beside(run: str, seeds: int, accuracy: float) -> None:
+        for seed in range(seeds):
+            folder = Path(f"study/{run}-{seed}/evaluate")
+            model = run.partition("-k")[0]
+            write_json(folder / "metrics.json", {model: {"accuracy": 0.3}})
+            write_json(folder / "baselines.json", {"k-means": {"accuracy": accuracy}})
+
+    beside("age", 1, 0.52)
+    beside("dec", 2, 0.53)
+    beside("gmvae-k30", 1, 0.32)
+    lines = invoke("compare", "--paper", "1", "--runs", "study").output.splitlines()
+    assert [line for line in lines if "k-means" in line] == [
+        "| `k-means` | - | - | - | 53.00 ± 0.00 (53.00) | - | 2 |",
+        "| `k-means-k30` | - | - | - | 32.00 | - | 1 |",
+    ]

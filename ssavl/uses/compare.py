@@ -57,8 +57,8 @@ def compare(runs: Iterable[tuple[str, Path]], out: Path | None, keep: bool = Fal
     one_model = len({model for _, model in values}) == 1
     table = dict(kept)
     for (name, model), metrics in values.items():
-        own = one_model or name == model or name.startswith(f"{model}-")
-        row = name if own else f"{name}/{model}"
+        namesake = _namesake(name, (other for run, other in values if run == name))
+        row = name if one_model or model == namesake else f"{name}/{model}"
         table[row] = {}
         for metric, numbers in metrics.items():
             table[row][metric] = summarise(numbers, DIRECTIONS.get(metric))
@@ -81,6 +81,13 @@ def runs_of(study: Path) -> list[tuple[str, Path]]:
     if not found:
         raise UserError(f"{study} has no run: a run is a folder NAME-SEED with `evaluate` in it")
     return found
+
+
+def _namesake(run: str, models: Iterable[str]) -> str | None:
+    """The model whose name a run has or begins with, the longest of them; ``None`` if there is
+    none. ``ssavl-r-wide`` is a run of ``ssavl-r``, whatever else is in it.
+    """
+    return max((own for own in models if f"{run}-".startswith(f"{own}-")), key=len, default=None)
 
 
 def markdown(table: Table) -> str:
