@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +14,7 @@ from train import draws, play
 from ssavl.datasets.mnist import embedded
 from ssavl.methods import extractor
 from ssavl.methods.method import Method
+from ssavl.metrics.clustering import clustering, kmeans_categories
 from ssavl.models.inference import InferenceModel
 from ssavl.networks.classifier import Classifier
 from ssavl.params.stages import TrainExtractorParams
@@ -60,3 +62,20 @@ def kept(method: Method, classifier: Classifier) -> float:
     x = digits().test_images
     found = classifier(model.reconstruct(x, generator, rng)).argmax(-1)
     return float((found == digits().test_labels).float().mean())
+
+
+@torch.no_grad()
+def sorted_by_category(method: Method) -> float:
+    """Accuracy of a method's category on the test digits, matched to classes one-to-one."""
+    model = InferenceModel(method.leaves.encoders, "own").eval()
+    category = model.space.split(model.mode(digits().test_images))["category"].argmax(-1)
+    return clustering(category.numpy(), digits().test_labels.numpy())["accuracy"]
+
+
+@torch.no_grad()
+def sorted_by_clusters(features: Callable[[Tensor], Tensor], seed: int) -> float:
+    """The same of k-means of vectors ``(N, D)`` of images, fitted to the training digits."""
+    own = digits()
+    train, test = (features(x).numpy() for x in (own.images, own.test_images))
+    found = kmeans_categories(train, test, 10, seed, 10)
+    return clustering(found, own.test_labels.numpy())["accuracy"]

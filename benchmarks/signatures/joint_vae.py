@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from aggregate import NETWORKS, autoencoder
-from digits import digits
+from digits import digits, sorted_by_category, sorted_by_clusters
 from signature import Signature
 from train import trained
 
-from ssavl.metrics.clustering import clustering, kmeans_categories
 from ssavl.models.inference import InferenceModel
 
 LATENTS = {"noise": 10, "code": 0, "categories": 10}
@@ -23,20 +21,13 @@ def by_category(seed: int) -> float:
     method = trained(
         "joint-vae", own.images, seed, CAPACITIES, latents=LATENTS, networks=NETWORKS, **PACE
     )
-    model = InferenceModel(method.leaves.encoders, "own").eval()
-    with torch.no_grad():
-        category = model.space.split(model.mode(own.test_images))["category"].argmax(-1)
-    return clustering(category.numpy(), own.test_labels.numpy())["accuracy"]
+    return sorted_by_category(method)
 
 
 def by_clusters(seed: int) -> float:
     """The same of k-means of a VAE's means."""
-    own = digits()
     model = InferenceModel(autoencoder("vae", seed).leaves.encoders, "own").eval()
-    with torch.no_grad():
-        train, test = (model.mode(x).numpy() for x in (own.images, own.test_images))
-    found = kmeans_categories(train, test, 10, seed, 10)
-    return clustering(found, own.test_labels.numpy())["accuracy"]
+    return sorted_by_clusters(model.mode, seed)
 
 
 def measure(seed: int) -> Signature:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cells import number, read, table
 
+from ssavl.metrics.summary import Summary
 from ssavl.uses.compare import read_table
-from ssavl.uses.paper import laid_out
+from ssavl.uses.paper import cells, placed
 
 CLUSTERERS = ("catgan", "clustergan", "dec", "gmvae", "sub-gan")  # their signature is a row there
 COLUMNS = {"accuracy": 3, "accuracy_majority": 3, "mse": 1, "ll": 1}
@@ -18,43 +19,42 @@ COLUMNS = {"accuracy": 3, "accuracy_majority": 3, "mse": 1, "ll": 1}
 
 def competitors(root: Path) -> list[str]:
     """Every system under one protocol; in the order of accuracy, then of squared error."""
-    found: dict[str, Any] = read(root / "pipelines/competitors/summary.json")
+    found = read_table(root / "pipelines/competitors/summary.json")
     rows = []
-    for name, own in found.items():
-        if "/" in name:  # a baseline beside a model
-            continue
-        cells = [_cell(own.get(metric), places) for metric, places in COLUMNS.items()]
-        seeds = max(one["n"] for one in own.values())
-        rows.append((_order(own), [f"`{name}`", *cells, str(seeds)]))
+    for name, own in placed(found).items():
+        told = [_cell(own.get(metric), places) for metric, places in COLUMNS.items()]
+        seeds = max(one.n for one in own.values())
+        rows.append((_order(own), [f"`{name}`", *told, str(seeds)]))
     rows.sort(key=lambda row: row[0])
     head = ["", "accuracy", "by majority", "squared error", "bound `ll`", "seeds"]
     return table(head, [row for _, row in rows])
 
 
-def _cell(own: dict[str, Any] | None, places: int) -> str:
+def _cell(own: Summary | None, places: int) -> str:
     if own is None:
         return "-"
-    mean = number(own["mean"], places)
-    return f"{mean} ± {number(own['std'], places)}" if own["n"] > 1 else mean
+    mean = number(own.mean, places)
+    return f"{mean} ± {number(own.std, places)}" if own.n > 1 else mean
 
 
-def _order(own: dict[str, Any]) -> tuple[float, float]:
+def _order(own: Mapping[str, Summary]) -> tuple[float, float]:
     accuracy, error = own.get("accuracy"), own.get("mse")
-    return (-accuracy["mean"] if accuracy else 0.0, error["mean"] if error else 1e9)
+    return (-accuracy.mean if accuracy else 0.0, error.mean if error else 1e9)
 
 
 def paper(number: str, ours: str, study: str) -> Callable[[Path], list[str]]:
     """A table of the paper: SS-AVL's runs are those of another study than the others'."""
 
-    def lines(root: Path) -> list[str]:
+    def made(root: Path) -> list[str]:
         rows = read_table(root / "pipelines" / study / "summary.json")
         for name, own in read_table(root / ours / "summary.json").items():
             run, _, model = name.partition("/")
             if run in ("improved", "run"):
                 rows[f"ss-avl/{model}"] = own
-        return laid_out(rows, number).split("\n\n")[0].split("\n")
+        head, *lines = cells(rows, number)
+        return table(head, lines)
 
-    return lines
+    return made
 
 
 def signatures(root: Path) -> list[str]:
@@ -66,14 +66,17 @@ def signatures(root: Path) -> list[str]:
         own = read(path)
         found.setdefault(own["method"], []).append(own)
     rows = []
-    summary = read(root / "pipelines/competitors/summary.json")
+    summary = read_table(root / "pipelines/competitors/summary.json")
     for name in CLUSTERERS:
         own, pixels = (summary[row]["accuracy"] for row in (name, f"{name}/k-means"))
-        values = [own["worst"], own["best"]]
-        reached = sum(value > pixels["best"] for value in values)
-        told = f"accuracy {values[0]:.3g}, {values[1]:.3g}; k-means {pixels['best']:.3g}"
+        assert own.worst is not None
+        assert own.best is not None
+        assert own.n == 2  # its worst and best are all that there are
+        values = [own.worst, own.best]
+        reached = sum(value > (pixels.best or 0) for value in values)
+        figures = f"accuracy {values[0]:.3g}, {values[1]:.3g}; k-means {pixels.mean:.3g}"
         claim = "one minute's clusters are nearer to the classes than k-means of pixels"
-        rows.append([f"`{name}`", claim, told, f"{reached} of {own['n']}"])
+        rows.append([f"`{name}`", claim, figures, f"{reached} of {own.n}"])
     for name, runs in found.items():
         reached = sum(own["reached"] for own in runs)
         named = [own for own in runs[0]["figures"] if re.search(rf"\b{own}\b", runs[0]["claim"])]

@@ -35,6 +35,21 @@ class Text(click.ParamType):  # type: ignore[type-arg] # no generic before click
         return str(value)
 
 
+class Named(Text):
+    """A name and a path."""
+
+    name = "named path"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(r"(?s)[^=]+=.+", f"NAME={what}")
+
+    def convert(  # type: ignore[override] # a pair in place of the text
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path]:
+        name, _, path = super().convert(value, param, ctx).partition("=")
+        return name, Path(path)
+
+
 class PathOf(click.Path):
     """A path, there or not.
 

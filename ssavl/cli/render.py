@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from ssavl.cli.default_group import DefaultGroup
-from ssavl.cli.kinds import PATH, TEXT, PathOf, Text, listed
+from ssavl.cli.kinds import PATH, TEXT, Named, PathOf, listed
 from ssavl.cli.options import Common, common, data_option, gathered, out_option
 from ssavl.cli.parameter import Command, parameter
 from ssavl.cli.subject import GanFlags, gan_options
@@ -69,6 +69,18 @@ def inputs_options(function: Command) -> Command:
         out_option("data/figures"),
     )
     return gathered(Inputs, "inputs", decorators)(function)
+
+
+def picture_option(default: str) -> Callable[[Command], Command]:
+    """Give a command ``-o``: one picture to write."""
+    return click.option(
+        "-o",
+        "--out",
+        type=PathOf(".png"),
+        default=default,
+        show_default=True,
+        help="PNG file to write.",
+    )
 
 
 @click.command("render-figures")
@@ -146,14 +158,7 @@ def _render(shared: Common, inputs: Inputs, figures: Sequence[str], block: str) 
     show_default="every metric that all rows have",
     help="Metric to draw a panel of; may be repeated.",
 )
-@click.option(
-    "-o",
-    "--out",
-    type=PathOf(".png"),
-    default="comparison.png",
-    show_default=True,
-    help="PNG file to write.",
-)
+@picture_option("comparison.png")
 def comparison(summary: Path, metrics: tuple[str, ...], out: Path) -> None:
     """Draw what `compare -o SUMMARY.json` wrote: each row's mean, its 95 % interval over runs.
 
@@ -168,38 +173,31 @@ def comparison(summary: Path, metrics: tuple[str, ...], out: Path) -> None:
 @click.argument("figure", type=click.Choice(BESIDE))
 @click.argument(
     "models",
-    type=Text(r"(?s)[^=]+=.+", "NAME=FILE"),
+    type=Named("FILE"),
     nargs=-1,
     required=True,
     metavar="NAME=FILE...",
 )
 @data_option
 @parameter("render-figures.columns", 10, click.IntRange(2, 100), "Images per row.")
-@click.option(
-    "-o",
-    "--out",
-    type=PathOf(".png"),
-    default="beside.png",
-    show_default=True,
-    help="PNG file to write.",
-)
+@picture_option("beside.png")
 @common()
-def beside(shared: Common, figure: str, models: tuple[str, ...], data: Path, out: Path) -> None:
+def beside(
+    shared: Common, figure: str, models: tuple[tuple[str, Path], ...], data: Path, out: Path
+) -> None:
     """Draw several methods on the same images or latents, a row each.
 
     FILE is what `train` left, model.pt, a generator and its encoders, or a folder of encoders that
     `fit-encoders` wrote. FIGURE is reconstructions, categories or samples.
     """
     params = shared.load()
-    pairs = [(name, Path(file)) for name, _, file in (text.partition("=") for text in models)]
-    settings = {"figure": figure, "columns": params.render_figures.columns}
-    if shared.stops_here("render beside", settings, {**dict(pairs), "data": data, "out": out}):
+    columns = params.render_figures.columns
+    paths = {"models": [path for _, path in models], "data": data, "out": out}
+    if shared.stops_here("render beside", {"figure": figure, "columns": columns}, paths):
         return
     from ssavl.uses.render_beside import render_beside
 
-    source = data if figure == "reconstructions" else None
-    columns, seed = params.render_figures.columns, params.seed
-    written = render_beside(figure, pairs, source, columns, seed, out, shared.options())
+    written = render_beside(figure, models, data, columns, params.seed, out, shared.options())
     shared.report({"figures": [str(written)]}, str(written))
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from ssavl.cli.kinds import PATH, PathOf, Text
+from ssavl.cli.kinds import PATH, Named, PathOf
 
+# As in ssavl.uses.paper, which importing would cost --help; a test compares.
+PAPER = ("1", "1-fashion", "2", "4", "4-fashion")
 ERROR = "_error"  # of a metric's name: that of its draws
 
 
@@ -28,7 +30,7 @@ def metrics(folder: Path, as_json: bool) -> None:
 @click.command("compare")
 @click.argument(
     "runs",
-    type=Text(r"(?s)[^=]+=.+", "NAME=FOLDER"),
+    type=Named("FOLDER"),
     nargs=-1,
     metavar="[NAME=FOLDER]...",
 )
@@ -47,7 +49,7 @@ def metrics(folder: Path, as_json: bool) -> None:
 @click.option(
     "--paper",
     "number",
-    type=click.Choice(["1", "1-fashion", "2", "4", "4-fashion"]),
+    type=click.Choice(PAPER),
     help="Print this table of the paper, with its own numbers beside these. A run belongs into its "
     "row by name: METHOD, or METHOD-kK with K categories.",
 )
@@ -57,22 +59,21 @@ def metrics(folder: Path, as_json: bool) -> None:
     help="Keep the rows that the .json of --out already holds and these runs do not replace.",
 )
 def compare(
-    runs: tuple[str, ...], study: Path | None, out: Path | None, number: str | None, keep: bool
+    runs: tuple[tuple[str, Path], ...],
+    study: Path | None,
+    out: Path | None,
+    number: str | None,
+    keep: bool,
 ) -> None:
     """Many runs in one table: mean, deviation, 95 % interval and number of runs of each metric.
 
     FOLDER is what `evaluate` wrote; runs of one NAME are seeds of one thing.
     """
-    pairs = []
-    for text in runs:
-        name, _, folder = text.partition("=")
-        pairs.append((name, Path(folder)))
     from ssavl.uses.compare import compare as run
     from ssavl.uses.compare import markdown, runs_of
 
-    if study is not None:
-        pairs += runs_of(study)
-    table = run(pairs, out, keep)
+    found = runs_of(study) if study is not None else []
+    table = run([*runs, *found], out, keep)
     if number is None:
         click.echo(markdown(table), nl=False)
         return

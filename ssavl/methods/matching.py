@@ -15,16 +15,31 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from ssavl.engine.act import Act
 from ssavl.engine.optimiser import Optimiser
 from ssavl.engine.phase import Phase, alike
+from ssavl.images.draws import Draws
 from ssavl.latents.continuous import base, size
 from ssavl.latents.posterior import Posterior
 from ssavl.latents.space import LatentSpace
-from ssavl.methods.shared import Terms
+from ssavl.methods.method import Common, Leaves, Method
+from ssavl.methods.shared import NORMALISED, Latents, Terms
 from ssavl.networks.perceptron import LatentCritic
 from ssavl.objectives.density_ratio import passing_for_a, telling_apart
+from ssavl.params.section import Section
+from ssavl.params.shared import Size, Weight
+
+
+class MatchingParams(Section):
+    """What a method with this game reads of its own."""
+
+    width: Size = Field(256, description="neurons of a layer of the critics")
+    blur: Weight = Field(0.3, description="deviation of noise on categories that a critic sees")
+    rate: Weight = Field(1.0, description="the encoder's learning rate against critics, relative")
+
 
 MATCHING = "matching"  # the encoder's optimiser of this game
 
@@ -115,3 +130,47 @@ def matching_terms(game: Matching, update: int) -> Terms:
     inferred = game.parts(game.infer(game.real()).rsample())
     losses = {kind: passing_for_a(critic(inferred[kind])) for kind, critic in game.critics.items()}
     return {"loss": torch.stack(list(losses.values())).sum(0), **losses}
+
+
+def matched(
+    name: str,
+    game: Matching,
+    rate: float,
+    common: Common,
+    leaves: Leaves,
+    reconstruction: Callable[[int], Terms],
+) -> Method:
+    """An autoencoder whose latents are matched: it reconstructs, critics judge, it matches.
+
+    Args:
+        rate: of the encoder's learning against critics, relative.
+        leaves: the generator, and one encoder.
+    """
+    (encoder,), generator = leaves.encoders, leaves.generator
+    assert generator is not None
+    phases = (
+        Phase("reconstruction", ("generator", "encoder"), reconstruction, varies=alike),
+        *game.phases("encoder"),
+    )
+    own = optimisers(rate)
+    act = Act(name, phases, common.optimisation, optimisers=own, coupled=NORMALISED)
+    return Method({"generator": generator, "encoder": encoder, **game.modules}, (act,), leaves)
+
+
+def matching(
+    infer: Callable[[Tensor], Posterior],
+    space: LatentSpace,
+    own: MatchingParams,
+    common: Common,
+    data: Draws,
+) -> Matching:
+    """The game of an encoder's latents of real images, with untrained critics."""
+    return Matching(
+        space,
+        infer,
+        Latents(space, common.batch_size, common.rng).new,
+        lambda: data.real(common.batch_size),
+        critics(space, own.width),
+        own.blur,
+        common.rng,
+    )

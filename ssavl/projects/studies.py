@@ -13,7 +13,7 @@ STUDIES = {
     "dsprites": "dSprites, how far codes come apart: three seeds; hours",
     "ablation": "the digits with one mechanism off at a time, two seeds; hours",
     "competitors": "every system on the digits, a minute of a core each, two seeds; an hour",
-    "disentanglement": "six systems' codes on dSprites, two seeds; hours, on a GPU minutes",
+    "disentanglement": "five systems' codes on dSprites, two seeds; hours, on a GPU minutes",
 }
 NAMES = ("params.yaml", "recipe.yaml", "dvc.yaml")
 PACKAGE = Path(__file__).parents[1]

@@ -6,6 +6,7 @@ other networks and other rules. What differs is said under each table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ class Layout:
 
 PERCENT = 100.0
 OURS = {"ss-avl/ssavl": "ss-avl", "ss-avl/ssavl-r": "ss-avl-r"}  # rows of a run named ss-avl
+WIDE = re.compile(r".+(?P<components>-k\d+)/k-means")  # k-means beside a run of so many categories
 
 CLUSTERS = Layout(
     ("K", "mean", "best"),
@@ -137,42 +139,68 @@ LAYOUTS = {
 
 
 def laid_out(rows: Rows, number: str) -> str:
-    """A table of the paper in Markdown, with notes below.
+    """A table of the paper in Markdown, with notes below; as :func:`cells`."""
+    lines = cells(rows, number)
+    text = [f"| {' | '.join(line)} |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]]
+    return "\n".join([*text, "", *(f"- {note}" for note in LAYOUTS[number].notes)]) + "\n"
+
+
+def cells(rows: Rows, number: str) -> list[list[str]]:
+    """A table of the paper: its heading, its own rows in their order, then ours beside, best first.
 
     Args:
         rows: of :func:`ssavl.uses.compare.compare`; ``METHOD`` or ``METHOD-kK``, where K is the
             number of categories where that is not the study's. Rows ``NAME/MODEL`` are of what
-            stands beside a model, and left out, but for those of a run named ``ss-avl``.
+            stands beside a model. Of these only k-means is kept, once for each K, and what a run
+            named ``ss-avl`` has.
         number: of :data:`LAYOUTS`.
 
     Raises:
         UserError: no row has a place in this table.
     """
-    layout = LAYOUTS[number]
-    named = {OURS.get(name, name): own for name, own in rows.items()}
-    left = {name: own for name, own in named.items() if "/" not in name and layout.reads in own}
+    layout, left = LAYOUTS[number], placed(rows)
+    left = {name: own for name, own in left.items() if layout.reads in own}
     if not left:
         raise UserError(
             f"no run has a {layout.reads}, so none has a place in table {number}: `ssavl evaluate` "
             "measures it"
         )
+    head = ["", *(f"paper: {name}" for name in layout.printed)]
+    head += [*(f"ours: {name}" for name in layout.metrics), "seeds"]
     lines = [
-        [printed.label, *printed.values, *_ours(layout, printed.name, left.pop(printed.name, None))]
+        [printed.label, *printed.values, *_ours(layout, left.pop(printed.name, None))]
         for printed in layout.rows
     ]
     lines += [
-        [f"`{name}`", *("-" for _ in layout.rows[0].values), *_ours(layout, name, left[name])]
+        [f"`{name}`", *("-" for _ in layout.printed), *_ours(layout, left[name])]
         for name in sorted(left, key=lambda name: _order(layout, left[name]))
     ]
-    kinds = ["paper", "ours"]
-    head = ["", *(f"{kinds[0]}: {name}" for name in layout.printed)]
-    head += [f"{kinds[1]}: {name}" for name in layout.metrics] + ["seeds"]
-    lines = [head, ["---"] * len(head), *lines]
-    text = [f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines]
-    return "\n".join([*text, "", *(f"- {note}" for note in layout.notes)]) + "\n"
+    return [head, *lines]
 
 
-def _ours(layout: Layout, name: str, own: Mapping[str, Summary] | None) -> list[str]:
+def placed(rows: Rows) -> dict[str, Mapping[str, Summary]]:
+    """Rows that stand for something by themselves, by the name that they go by in a table.
+
+    All runs of one K have the same k-means: that of most seeds is kept.
+    """
+    found: dict[str, Mapping[str, Summary]] = {}
+    for row, own in rows.items():
+        name = OURS.get(row, row)
+        if row.endswith("/k-means"):
+            wide = WIDE.fullmatch(row)
+            name = f"k-means{wide['components'] if wide else ''}"
+            if name in found and _seeds(found[name]) >= _seeds(own):
+                continue
+        if "/" not in name:
+            found[name] = own
+    return found
+
+
+def _seeds(own: Mapping[str, Summary]) -> int:
+    return max(summary.n for summary in own.values())
+
+
+def _ours(layout: Layout, own: Mapping[str, Summary] | None) -> list[str]:
     """Cells of what was measured here: mean ± deviation (best), and the number of seeds."""
     if own is None:
         return ["-" for _ in layout.metrics] + ["0"]

@@ -84,7 +84,7 @@ ROWS: dict[str, tuple[Row, str]] = {
 def render_beside(
     figure: str,
     models: Sequence[tuple[str, Path]],
-    data: Path | None,
+    data: Path,
     columns: int,
     seed: int,
     out: Path,
@@ -96,7 +96,8 @@ def render_beside(
         figure: of :data:`ROWS`.
         models: names, and the ``model.pt`` that ``train`` left, generator and encoders, or a folder
             of encoders that know their generator.
-        data: prepared images; reconstructions are of the first of its test split.
+        data: prepared images; reconstructions are of the first of its test split, and nothing else
+            reads it.
         out: a ``.png``.
 
     Raises:
@@ -107,8 +108,6 @@ def render_beside(
     images, labels, rows = None, [], []
     compute = options.compute()
     if figure == "reconstructions":
-        if data is None:
-            raise UserError("reconstructions are of real images: name prepared ones with --data")
         first = next(read_prepared(data).batches("test", columns))
         images = first[:columns].to(compute.device)
         labels, rows = ["image"], [images]

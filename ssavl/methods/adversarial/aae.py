@@ -11,28 +11,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from pydantic import Field
-
-from ssavl.engine.act import Act
-from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
 from ssavl.methods import networks
-from ssavl.methods.matching import Matching, critics, optimisers
+from ssavl.methods.matching import Matching, MatchingParams, matched, matching
 from ssavl.methods.method import Common, Leaves, Method
-from ssavl.methods.shared import NORMALISED, Latents, Terms
+from ssavl.methods.shared import Terms
 from ssavl.networks.generator import ConvGenerator
 from ssavl.networks.point_encoder import PointEncoder
 from ssavl.objectives.likelihood import Likelihood
-from ssavl.params.section import Section
-from ssavl.params.shared import Size, Weight
 
 
-class Params(Section):
+class Params(MatchingParams):
     """What the adversarial autoencoder reads of its own."""
-
-    width: Size = Field(256, description="neurons of a layer of the critics")
-    blur: Weight = Field(0.3, description="deviation of noise on categories that a critic sees")
-    rate: Weight = Field(1.0, description="the encoder's learning rate against critics, relative")
 
 
 def build(params: Params, common: Common, data: Draws) -> Method:
@@ -40,24 +30,10 @@ def build(params: Params, common: Common, data: Draws) -> Method:
     generator = networks.generator(common.latents, common.networks, data.image_shape)
     space = generator.latent_space
     encoder = PointEncoder(networks.trunk(common.networks.encoder, data.image_shape), space)
-    game = Matching(
-        space,
-        encoder.posterior,
-        Latents(space, common.batch_size, common.rng).new,
-        lambda: data.real(common.batch_size),
-        critics(space, params.width),
-        params.blur,
-        common.rng,
-    )
+    game = matching(encoder.posterior, space, params, common, data)
     rebuild = partial(reconstruction_terms, game, generator, common.likelihood)
-    phases = (
-        Phase("reconstruction", ("generator", "encoder"), rebuild, varies=alike),
-        *game.phases("encoder"),
-    )
-    own = optimisers(params.rate)
-    act = Act("aae", phases, common.optimisation, optimisers=own, coupled=NORMALISED)
-    modules = {"generator": generator, "encoder": encoder, **game.modules}
-    return Method(modules, (act,), Leaves(generator, (encoder,)))
+    leaves = Leaves(generator, (encoder,))
+    return matched("aae", game, params.rate, common, leaves, rebuild)
 
 
 def reconstruction_terms(

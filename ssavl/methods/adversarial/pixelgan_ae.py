@@ -21,21 +21,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ssavl.engine.act import Act
-from ssavl.engine.phase import Phase, alike
 from ssavl.images.draws import Draws
 from ssavl.latents.posterior import Posterior
 from ssavl.methods import networks
-from ssavl.methods.matching import Matching, critics, optimisers
+from ssavl.methods.matching import Matching, MatchingParams, matched, matching
 from ssavl.methods.method import Common, Leaves, Method
-from ssavl.methods.shared import NORMALISED, Latents, Terms
+from ssavl.methods.shared import Terms
 from ssavl.networks.pixelcnn import PixelCnn
 from ssavl.networks.point_encoder import PointEncoder
-from ssavl.params.section import Section
-from ssavl.params.shared import Number, Size, Weight, Width
+from ssavl.params.shared import Number, Weight, Width
 
 
-class Params(Section):
+class Params(MatchingParams):
     """What the PixelGAN autoencoder reads of its own."""
 
     infers: Literal["category", "all"] = Field(
@@ -44,9 +41,7 @@ class Params(Section):
     maps: Width = Field(32, description="channels of the PixelCNN")
     depth: Number = Field(2, le=64, description="residual layers of the PixelCNN")
     noise: Weight = Field(0.3, description="width of the uniform noise on images to be encoded")
-    width: Size = Field(256, description="neurons of a layer of the critics")
     blur: Weight = Field(1.0, description="deviation of noise on categories that a critic sees")
-    rate: Weight = Field(1.0, description="the encoder's learning rate against critics, relative")
 
 
 def build(params: Params, common: Common, data: Draws) -> Method:
@@ -62,24 +57,11 @@ def build(params: Params, common: Common, data: Draws) -> Method:
         space = space.subspace("category")
     generator = PixelCnn(space, data.image_shape, params.maps, params.depth)
     encoder = PointEncoder(networks.trunk(common.networks.encoder, data.image_shape), space)
-    game = Matching(
-        space,
-        partial(blurred, encoder, params.noise, common.rng),
-        Latents(space, common.batch_size, common.rng).new,
-        lambda: data.real(common.batch_size),
-        critics(space, params.width),
-        params.blur,
-        common.rng,
-    )
+    infer = partial(blurred, encoder, params.noise, common.rng)
+    game = matching(infer, space, params, common, data)
     told = partial(likelihood_terms, game, generator, common.rng)
-    phases = (
-        Phase("reconstruction", ("generator", "encoder"), told, varies=alike),
-        *game.phases("encoder"),
-    )
-    own = optimisers(params.rate)
-    act = Act("pixelgan-ae", phases, common.optimisation, optimisers=own, coupled=NORMALISED)
-    modules = {"generator": generator, "encoder": encoder, **game.modules}
-    return Method(modules, (act,), Leaves(generator, (encoder,)))
+    leaves = Leaves(generator, (encoder,))
+    return matched("pixelgan-ae", game, params.rate, common, leaves, told)
 
 
 def blurred(encoder: PointEncoder, noise: float, rng: torch.Generator, x: Tensor) -> Posterior:
