@@ -6,9 +6,9 @@ import os
 import struct
 import warnings
 import zlib
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -16,10 +16,6 @@ from ssavl.images.array import Images
 from ssavl.images.picture import BACKGROUND, is_grey
 from ssavl.images.resize import fit
 
-EXTENSIONS = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".avif"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"),
-)
 UNREADABLE = (  # what Pillow raises for files that are cut, damaged, or no images
     *(OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError),
     *(struct.error, zlib.error, EOFError, LookupError, TypeError, OverflowError, MemoryError),
@@ -46,30 +42,19 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def image_files(root: Path) -> tuple[list[Path], Counter[str]]:
-    """Every file below ``root`` with an image's extension, at any depth, in order of name; and how
-    many others there are, by the extension that they have.
-
-    What is hidden, in a hidden folder, or added to archives by macOS is left alone.
-    """
-    images: list[Path] = []
-    others: Counter[str] = Counter()
-    for path in root.rglob("*"):
-        below = path.relative_to(root).parts
-        if any(part.startswith(".") or part == "__MACOSX" for part in below) or not path.is_file():
-            continue
-        if path.suffix.lower() in EXTENSIONS:
-            images.append(path)
-        else:
-            others[path.suffix.lower() or "no ending"] += 1
-    return sorted(images), others
-
-
-def decode(path: Path, size: int, channels: int, background: str = BACKGROUND) -> Picture:
+def decode(
+    path: Path | IO[bytes],
+    size: int,
+    channels: int,
+    background: str = BACKGROUND,
+    crop: int | None = None,
+) -> Picture:
     """A file's first picture as it is meant: the largest centred square, resampled.
 
     Args:
         background: under transparent pixels.
+        crop: side of the centred square, in pixels of the file; where the picture is smaller, the
+            largest.
 
     Raises:
         OSError, ValueError, ...: one of ``UNREADABLE``, what Pillow says of a file that is cut, is
@@ -85,6 +70,6 @@ def decode(path: Path, size: int, channels: int, background: str = BACKGROUND) -
                 # the other pictures of an MPO are a camera's previews of the same
                 alone = image.format == "MPO" or not getattr(image, "is_animated", False)
                 image.seek(0)
-                return Picture(fit(image, size, channels, background), stored, alone)
+                return Picture(fit(image, size, channels, background, crop), stored, alone)
         except Image.DecompressionBombWarning as warning:
             raise Image.DecompressionBombError(str(warning)) from None

@@ -16,7 +16,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssavl.errors import UserError, first_line
-from ssavl.images.file import UNREADABLE, decode, image_files, shown
+from ssavl.images.file import UNREADABLE, decode, shown
+from ssavl.images.listing import Files, image_files
 from ssavl.images.notes import Notes
 from ssavl.images.picture import BACKGROUND
 from ssavl.images.resize import cut
@@ -58,7 +59,7 @@ class ImageStream:
         self.background = background
         self.unreadable: dict[str, str] = {}
         self.notes = Notes(image_shape)
-        self._files: list[Path | tuple[Path, int]] = []  # an array with its length
+        self._entries: list[Files | tuple[Path, int]] = []  # an array with its length
         for path in paths:
             if path.is_dir() and (path / "images.npy").is_file():
                 path = path / "images.npy"
@@ -66,18 +67,18 @@ class ImageStream:
                 found, others = image_files(path)
                 if not found:
                     raise UserError(f"{path} holds no image")
-                self._files += found
+                self._entries.append(found)
                 self.notes.skipped += others
             elif not path.is_file():
                 raise UserError(f"{path} does not exist")
             elif path.suffix == ARRAY:
-                self._files.append((path, len(self._open(path))))
+                self._entries.append((path, len(self._open(path))))
             else:
-                self._files.append(path)
+                self._entries.append(Files(path.parent, [path.name]))
 
     def __len__(self) -> int:
         """How many images there are, readable or not."""
-        return sum(entry[1] if isinstance(entry, tuple) else 1 for entry in self._files)
+        return sum(e[1] if isinstance(e, tuple) else len(e) for e in self._entries)
 
     def batches(self, size: int) -> Iterator[tuple[list[str], Tensor]]:
         """Names, and images ``(size or less, C, H, W)`` in [0, 1] on the CPU;
@@ -104,24 +105,27 @@ class ImageStream:
             raise UserError(f"none of the {len(self)} images can be read; {first}: {reason}")
 
     def _images(self) -> Iterator[tuple[str, Tensor]]:
-        for entry in self._files:
-            if isinstance(entry, tuple):
-                path, count = entry
-                for start in range(0, count, CHUNK):
-                    # Mapped anew each time: pages of an open map count as this process's memory
-                    # once they are read.
-                    for index, image in enumerate(
-                        np.array(self._open(path)[start : start + CHUNK])
-                    ):
-                        yield f"{shown(path)}[{start + index}]", self._float(path, image)
-                continue
+        for entry in self._entries:
+            yield from self._stored(*entry) if isinstance(entry, tuple) else self._decoded(entry)
+
+    def _stored(self, path: Path, count: int) -> Iterator[tuple[str, Tensor]]:
+        """Images of an array."""
+        for start in range(0, count, CHUNK):
+            # Mapped anew each time: pages of an open map count as this process's memory once they
+            # are read.
+            for index, image in enumerate(np.array(self._open(path)[start : start + CHUNK])):
+                yield f"{shown(path)}[{start + index}]", self._float(path, image)
+
+    def _decoded(self, files: Files) -> Iterator[tuple[str, Tensor]]:
+        """Images of files, but those that cannot be read."""
+        for path in files:
             try:
-                picture = decode(entry, self.size, self.channels, self.background)
+                picture = decode(path, self.size, self.channels, self.background)
             except UNREADABLE as error:
-                self.unreadable[shown(entry)] = first_line(error, 200)
+                self.unreadable[shown(path)] = first_line(error, 200)
                 continue
-            self.notes.see(shown(entry), picture)
-            yield shown(entry), torch.from_numpy(np.array(picture.pixels)).float() / 255
+            self.notes.see(shown(path), picture)
+            yield shown(path), torch.from_numpy(np.array(picture.pixels)).float() / 255
 
     def _open(self, path: Path) -> NDArray[Any]:
         array = read_array(path)
