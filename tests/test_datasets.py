@@ -38,7 +38,7 @@ def official_files(root: Path, suffix: str = "", train: int = 12, test: int = 5)
 
 def prepare(validation: int = 0, **params: object) -> Prepared:
     source = read_source(PrepareDataParams.model_validate(params), seed=0)
-    write_prepared(source, Path("prepared"), validation)
+    write_prepared(source, Path("prepared"), validation, Path("scratch"))
     return read_prepared(Path("prepared"))
 
 

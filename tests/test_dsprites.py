@@ -225,7 +225,7 @@ def test_the_official_archive_is_prepared_whole_and_resized() -> None:
     official_file(Path("d.npz"))
     params = PrepareDataParams(dataset="dsprites", root="d.npz", image_size=32, channels=3)
     source = read_source(params, seed=0)
-    write_prepared(source, Path("prepared"), 0)
+    write_prepared(source, Path("prepared"), 0, Path("scratch"))
     prepared = read_prepared(Path("prepared"))
     assert prepared.image_shape == (3, 32, 32)
     assert len(prepared.images) == np.prod(SMALL)
@@ -247,8 +247,8 @@ def test_limits_that_cannot_be_met() -> None:
     official_file(Path("d.npz"))
     with pytest.raises(UserError, match=r"limit = 145: between 2 and 144"):
         read_source(PrepareDataParams(dataset="dsprites", root="d.npz", limit=145), seed=0)
-    with pytest.raises(UserError, match="folder or dsprites"):
-        read_source(PrepareDataParams(dataset="mnist-10k", limit=10), seed=0)
+    with pytest.raises(UserError, match=r"limit = 10001: between 2 and 10000"):
+        read_source(PrepareDataParams(dataset="mnist-10k", limit=10_001), seed=0)
 
 
 def table(text: str) -> Path:

@@ -68,14 +68,15 @@ def models(
     "--data",
     type=TEXT,
     metavar="DATA",
-    help="Images of known factors: dsprites (rendered), its official .npz, or a .csv with the "
-    "column `file` and a column per factor.",
+    help="Images of known factors: dsprites or rooms (rendered); celeba, chairs, faces-3d or "
+    "shapes3d with --images; the official file of one; or a .csv with the column `file` and a "
+    "column per factor.",
 )
 @click.option(
     "--images",
     type=PATH,
     show_default="that of the .csv",
-    help="Folder that the column `file` of a .csv is relative to.",
+    help="Folder of the data set's official files, or that `file` of a .csv is relative to.",
 )
 @click.option(
     "--codes",
@@ -102,7 +103,7 @@ def disentanglement(
     if bool(encoders) == bool(codes):
         raise click.UsageError("give --encoders with --data, or --codes")
     if encoders and data is None:
-        known = "dsprites, the official .npz, or a .csv of factors"
+        known = "dsprites, rooms, an official file, or a .csv of factors"
         raise click.UsageError(f"--encoders need --data: {known}")
     if codes and (data is not None or images is not None):
         raise click.UsageError("--codes hold their factors: leave --data and --images out")

@@ -14,18 +14,19 @@ steps of one, as x and y go from 0 to 1.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from ssavl.datasets.factors import Factor, FactorGrid, Integers
-from ssavl.datasets.resized import Resized
+from ssavl.datasets.drawn import drawn
+from ssavl.datasets.factors import Factor, FactorGrid, FactorImages, Integers
+from ssavl.datasets.resized import fitted
 from ssavl.datasets.source import Source
 from ssavl.datasets.sprite import SHAPES, SIDE, Bits, rasterise
 from ssavl.errors import UserError
 from ssavl.images.array import Images
+from ssavl.params.stages import PrepareDataParams
 from ssavl.storage.arrays import NUMBERS, WHOLE, read_arrays, unpack
 
 SIZE = 64
@@ -39,9 +40,7 @@ FACTORS = (
     Factor("posX", tuple(np.linspace(0, 1, 32).tolist())),
     Factor("posY", tuple(np.linspace(0, 1, 32).tolist())),
 )
-SHAPE = NAMES.index("shape")
 AGAIN = "it is no dSprites archive, or cut short: fetch it again"
-CHUNK = 1000  # images that are in memory at once
 
 
 @cache
@@ -138,35 +137,22 @@ class OfficialDSprites(FactorGrid):
         return images * np.uint8(255)
 
 
-def dsprites(
-    root: Path | None, size: int, channels: int, limit: int | None, test_fraction: float, seed: int
-) -> Source:
-    """dSprites as images to train on, shuffled by ``seed``; the class of an image is its shape.
-
-    Args:
-        root: the official file or its folder; rendered when ``None``.
-        size, channels: of the prepared images; 64 and 1 leave them as they are.
-        limit: how many images to draw; ``None`` for all.
-        test_fraction: share of them that makes the test split.
+def factor_images(root: Path | None, image_shape: tuple[int, int, int]) -> FactorImages:
+    """Rendered, or those of the official file where a root names it or its folder; fitted to a
+    shape.
 
     Raises:
-        UserError: as :class:`OfficialDSprites`; a limit that leaves a split empty or exceeds the
-            data.
+        UserError: as :class:`OfficialDSprites`.
     """
-    data = DSprites() if root is None else OfficialDSprites(root)
-    if limit is not None and not 2 <= limit <= len(data):
-        raise UserError(
-            f"prepare-data.limit = {limit}: between 2 and {len(data)} images can be drawn"
-        )
-    order = data.draw(limit or len(data), np.random.default_rng(seed))
-    test = min(len(order) - 1, max(1, round(test_fraction * len(order))))
-    images = Resized(data, (channels, size, size))
+    return fitted(DSprites() if root is None else OfficialDSprites(root), image_shape)
 
-    def generate() -> Iterator[Images]:
-        for start in range(0, len(order), CHUNK):
-            yield from images.take(order[start : start + CHUNK])
 
-    labels = data.classes(order)[:, SHAPE]
-    return Source(
-        "dsprites", images.image_shape, (len(order) - test, test), generate, labels, tuple(SHAPES)
-    )
+def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
+    """Images to train on, shuffled by ``seed``; the class of an image is its shape.
+
+    Raises:
+        UserError: as :func:`factor_images`, and :func:`ssavl.datasets.drawn.drawn`.
+    """
+    size = params.image_size or SIZE
+    images = factor_images(root, (params.channels or 1, size, size))
+    return drawn(images, params, seed, "shape", tuple(SHAPES))

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ssavl.datasets.factors import Factor, FactorImages, Integers
-from ssavl.errors import UserError, first_line
-from ssavl.images.array import Images
-from ssavl.images.file import UNREADABLE, decode
+from ssavl.datasets.factor_files import FactorFiles
+from ssavl.datasets.factors import Factor
+from ssavl.datasets.pictures import Pictures
+from ssavl.errors import UserError
+from ssavl.images.listing import Files
 
 FILE = "file"
 
 
-class FactorTable(FactorImages):
+class FactorTable(FactorFiles):
     """Image files and their factors; a combination may be missing, or have many images.
 
     The classes of a factor are its different values, in the order of numbers where all are numbers,
@@ -36,57 +37,26 @@ class FactorTable(FactorImages):
     """
 
     def __init__(self, path: Path, root: Path | None, image_shape: tuple[int, int, int]) -> None:
-        self.name = path.stem
-        self.image_shape = image_shape
         rows = _rows(path)
         folder = root if root is not None else path.parent
-        self._files = [folder / row[FILE] for row in rows]
-        absent = next((file for file in self._files if not file.is_file()), None)
+        names = [row[FILE] for row in rows]
+        absent = next((folder / name for name in names if not (folder / name).is_file()), None)
         if absent is not None:
             raise UserError(
                 f"{path} names {absent}, which does not exist: files are relative to {folder}"
             )
-        names = [name for name in rows[0] if name != FILE]
         factors, classes = [], []
-        for name in names:
+        for name in rows[0]:
+            if name == FILE:
+                continue
             column = _parsed([row[name] for row in rows])
             values = sorted(set(column))
             class_of = {value: number for number, value in enumerate(values)}
             factors.append(Factor(name, tuple(values)))
             classes.append([class_of[value] for value in column])
-        self.factors = tuple(factors)
-        self._classes = np.stack(classes, axis=1).astype(np.int64)
-        self._first: dict[tuple[int, ...], int] = {}
-        for place, combination in enumerate(map(tuple, self._classes.tolist())):
-            self._first.setdefault(combination, place)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def classes(self, index: Integers) -> Integers:
-        return self._classes[index]
-
-    def locate(self, factors: Integers) -> Integers:
-        places = [self._first.get(tuple(row)) for row in factors.tolist()]
-        if None in places:
-            raise UserError(
-                f"{self.name} has no image with the factors "
-                f"{tuple(factors[places.index(None)].tolist())}"
-            )
-        return np.array(places, dtype=np.int64)
-
-    def take(self, index: Integers) -> Images:
-        channels, size, _ = self.image_shape
-        images = []
-        for place in index.tolist():
-            try:
-                images.append(decode(self._files[place], size, channels).pixels)
-            except UNREADABLE as error:
-                raise UserError(
-                    f"{self._files[place]} cannot be read ({first_line(error, 100)}): "
-                    "take it out of the table"
-                ) from None
-        return np.stack(images)
+        pictures = Pictures(Files(folder, names), image_shape)
+        columns = np.stack(classes, axis=1).astype(np.int64)
+        super().__init__(path.stem, pictures, tuple(factors), columns)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -6,18 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from ssavl.datasets.drawn import shares
+from ssavl.datasets.pictures import Pictures
 from ssavl.datasets.source import Source
-from ssavl.errors import UserError, first_line
-from ssavl.images.file import (
-    EXTENSIONS,
-    UNREADABLE,
-    Picture,
-    decode,
-    image_files,
-    shown,
-)
+from ssavl.errors import UserError
+from ssavl.images.file import shown
+from ssavl.images.listing import EXTENSIONS, Files, image_files
 from ssavl.images.notes import Notes
 from ssavl.params.stages import PrepareDataParams
 
@@ -25,12 +20,12 @@ SIZE = 64  # when image_size is null: the smallest at which photographs are reco
 SPLITS = ("train", "test")  # folders of these names are no classes
 
 
-def folder(root: Path, params: PrepareDataParams, seed: int) -> Source:
+def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     """Every image below ``root``, shuffled once by ``seed`` and split.
 
-    Each file is opened and decoded once to find out whether it can be read: what cannot is left out
-    and named. The test split is ``params.test_fraction`` of all; or, where ``root`` holds the
-    folders ``train`` and ``test`` and nothing else, what is in the latter.
+    What cannot be read is left out and named. The test split is ``params.test_fraction`` of all
+    that can; or, where ``root`` holds the folders ``train`` and ``test`` and nothing else, what is
+    in the latter.
 
     Args:
         root: the folder; files with an image's extension, at any depth, but hidden ones.
@@ -39,121 +34,76 @@ def folder(root: Path, params: PrepareDataParams, seed: int) -> Source:
         seed: of the shuffle.
 
     Raises:
-        UserError: no such folder, no readable image, an image outside every class folder.
+        UserError: no such folder, no image in it, an image outside every class folder.
     """
+    if root is None:
+        raise UserError(
+            "prepare-data.dataset = folder needs prepare-data.root, the folder of images"
+        )
     if not root.is_dir():
         raise UserError(
             f"data folder {root} does not exist: set prepare-data.root to a folder of images"
         )
     files, others = image_files(root)
-    if not files:
+    if not len(files):
         raise UserError(
             f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)"
         )
     shape = (params.channels or 3, params.image_size or SIZE, params.image_size or SIZE)
     rng = np.random.default_rng(seed)
-    parts = [_shuffled(rng, part) for part in _splits(root, files)]
-    if params.limit is not None:
-        parts = _limited(parts, params.limit)
-    notes = Notes(shape)
-    notes.skipped += others
-    read = _Reader(root, shape, params.background, notes)
-    parts = [read.readable(part) for part in parts]
-    found = [path for part in parts for path in part]
-    if len(found) < 2 or not all(parts):
-        raise UserError(
-            f"data folder {root}: {len(found)} of {len(files)} images can be read; "
-            "at least 2 are needed, to train and to test"
-        )
-    if len(parts) == 1:
-        test = min(len(found) - 1, max(1, round(params.test_fraction * len(found))))
-    else:
-        test = len(parts[1])
+    parts = [rng.permutation(part) for part in _splits(files)]
+    lengths = tuple(map(len, parts))
+    if params.limit is not None and params.limit < sum(lengths):
+        lengths = shares(lengths, params.limit)
+        parts = [part[:share] for part, share in zip(parts, lengths, strict=True)]
+    files = files.at(np.concatenate(parts))
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     if params.class_folders:
-        labels, classes = _classes(root, found, depth=len(parts) - 1)
-    counts = (len(found) - test, test)
+        labels, classes = _classes(files, depth=len(parts) - 1)
     return Source(
         "folder",
         shape,
-        counts,
-        lambda: (read(path).pixels for path in found),
+        lengths,
+        Pictures(files, shape, params.background, params.crop),
         labels,
         classes,
-        read.unreadable,
-        notes.lines(),
+        params.test_fraction if len(parts) == 1 else None,
+        costly=True,
+        mark=files.digest(),
+        seen=Notes(shape, skipped=others),
     )
 
 
-def _splits(root: Path, files: list[Path]) -> list[list[Path]]:
-    """All files, or those to train on and those to test on."""
-    by_folder: dict[str, list[Path]] = {name: [] for name in SPLITS}
-    for path in files:
-        below = path.relative_to(root).parts
-        if len(below) == 1 or below[0] not in by_folder:
-            return [files]
-        by_folder[below[0]].append(path)
-    return list(by_folder.values()) if all(by_folder.values()) else [files]
+def _splits(files: Files) -> list[NDArray[np.int64]]:
+    """Places of all files, or of those to train on and of those to test on."""
+    places: dict[str, list[int]] = {name: [] for name in SPLITS}
+    for place, name in enumerate(files.names()):
+        first, *below = name.split("/")
+        if not below or first not in places:
+            return [np.arange(len(files))]
+        places[first].append(place)
+    whole = all(places.values())
+    return [np.array(own) for own in places.values()] if whole else [np.arange(len(files))]
 
 
-def _shuffled(rng: np.random.Generator, files: list[Path]) -> list[Path]:
-    return [files[i] for i in rng.permutation(len(files))]
-
-
-def _limited(parts: list[list[Path]], limit: int) -> list[list[Path]]:
-    """The first of each, in proportion, so many in all; at least one of each."""
-    total = sum(map(len, parts))
-    if total <= limit:
-        return parts
-    shares = [max(1, round(limit * len(part) / total)) for part in parts]
-    shares[0] = max(1, limit - sum(shares[1:]))
-    return [part[:share] for part, share in zip(parts, shares, strict=True)]
-
-
-def _classes(
-    root: Path, files: list[Path], depth: int
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Numbers of the classes, and their names: those of the folders at a depth below ``root``.
+def _classes(files: Files, depth: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Numbers of the classes, and their names: those of the folders at a depth.
 
     Raises:
         UserError: a file that is in none.
     """
-    names = []
-    for path in files:
-        below = path.relative_to(root).parts
+    number: dict[str, int] = {}
+    labels = np.zeros(len(files), np.int64)
+    for place, name in enumerate(files.names()):
+        below = name.split("/")
         if len(below) < depth + 2:
             raise UserError(
-                f"{shown(path)} is in no class folder: move it, "
+                f"{shown(files[place])} is in no class folder: move it, "
                 "or set prepare-data.class_folders to false"
             )
-        names.append(shown(Path(below[depth])))
-    classes = tuple(sorted(set(names)))
-    number = {name: index for index, name in enumerate(classes)}
-    return np.array([number[name] for name in names], dtype=np.int64), classes
-
-
-class _Reader:
-    """Reads files of one folder, and keeps which could not be read."""
-
-    def __init__(
-        self, root: Path, shape: tuple[int, int, int], background: str, notes: Notes
-    ) -> None:
-        self.root, self.background, self.notes = root, background, notes
-        self.channels, self.size, _ = shape
-        self.unreadable: dict[str, str] = {}
-
-    def __call__(self, path: Path) -> Picture:
-        return decode(path, self.size, self.channels, self.background)
-
-    def readable(self, files: list[Path]) -> list[Path]:
-        """Those that can be read; of the others, by their names below the folder, why not."""
-        found = []
-        for path in tqdm(files, desc="checking", disable=None, leave=False):
-            name = shown(path.relative_to(self.root))
-            try:
-                self.notes.see(name, self(path))
-                found.append(path)
-            except UNREADABLE as error:
-                self.unreadable[name] = first_line(error, 200)
-        return found
+        labels[place] = number.setdefault(shown(Path(below[depth])), len(number))
+    classes = tuple(sorted(number))
+    order = np.zeros(len(number), np.int64)
+    order[[number[name] for name in classes]] = np.arange(len(classes))
+    return order[labels], classes

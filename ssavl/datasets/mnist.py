@@ -8,7 +8,6 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -16,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssavl.datasets.source import Source
+from ssavl.datasets.stored import stored
 from ssavl.errors import UserError
-from ssavl.images.array import Images
-from ssavl.images.resize import fit_array
+from ssavl.params.stages import PrepareDataParams
 from ssavl.storage.arrays import unpacks
 
 DIGITS = tuple("0123456789")
@@ -44,7 +43,7 @@ PLACES = {  # where the files of a data set lie when no root is given
 }
 
 
-def embedded(size: int, channels: int) -> Source:
+def embedded(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     """The first 10,000 training images of MNIST, shipped with the package:
     8,000 to train, 2,000 to test.
     """
@@ -53,14 +52,13 @@ def embedded(size: int, channels: int) -> Source:
         np.load(path) as archive,
     ):
         images, labels = archive["x"], archive["y"]
-    return _source("mnist-10k", images, labels, (8000, 2000), DIGITS, size, channels)
+    return stored(params, images, labels, (8000, 2000), DIGITS)
 
 
-def official(name: str, root: Path | None, size: int, channels: int) -> Source:
+def official(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     """``mnist`` or ``fashion-mnist`` from the four official files, plain or gzipped.
 
     Args:
-        name: of the data set.
         root: the folder that holds the files, or one that torchvision filled; by default the usual
             places, and, where the files are in none of them, torchvision's download into
             ``data/raw``.
@@ -68,15 +66,15 @@ def official(name: str, root: Path | None, size: int, channels: int) -> Source:
     Raises:
         UserError: files that are missing, cut, or no IDX; a download that failed.
     """
-    folder = _folder(name, root)
+    folder = _folder(params.dataset, root)
     train_files, test_files = FILES
     train_images, train_labels = _pair(folder, *train_files)
     test_images, test_labels = _pair(folder, *test_files)
     images = np.concatenate([train_images, test_images])
     labels = np.concatenate([train_labels, test_labels])
     counts = (len(train_images), len(test_images))
-    classes = DIGITS if name == "mnist" else GARMENTS
-    return _source(name, images, labels, counts, classes, size, channels)
+    classes = DIGITS if params.dataset == "mnist" else GARMENTS
+    return stored(params, images, labels, counts, classes)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -174,18 +172,3 @@ def _pair(
             "it again"
         )
     return images, labels
-
-
-def _source(
-    name: str,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    counts: tuple[int, int],
-    classes: tuple[str, ...],
-    size: int,
-    channels: int,
-) -> Source:
-    def generate() -> Iterator[Images]:
-        return (fit_array(image, size, channels) for image in images)
-
-    return Source(name, (channels, size, size), counts, generate, labels.astype(np.int64), classes)

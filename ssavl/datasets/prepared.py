@@ -8,7 +8,8 @@ hash of every array.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,67 +19,110 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ssavl.datasets.manifest import read_manifest
+from ssavl.datasets.preparation import IMAGES, move, write_images
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.images.batch import as_floats
 from ssavl.images.draws import Draws
 from ssavl.storage.arrays import read_array
-from ssavl.storage.files import atomic, sha256, write_bytes, write_json
+from ssavl.storage.files import sha256, write_bytes, write_json
 
 Split = Literal["train", "validation", "test"]
 
 AGAIN = "run `ssavl prepare-data` again"
-IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
+LABELS, MANIFEST = "labels.npy", "manifest.json"
 
 
-def write_prepared(source: Source, folder: Path, validation: int) -> dict[str, Any]:
-    """Write a source into ``folder``, image by image, and return the manifest.
+def write_prepared(
+    source: Source, folder: Path, validation: int, scratch: Path, workers: int = 0
+) -> dict[str, Any]:
+    """Write a source into ``folder``, chunk by chunk, and return the manifest.
 
     Args:
         validation: how many of the last training images become the validation split.
+        scratch: folder for what is under way; a preparation that was stopped goes on from there.
+        workers: processes that decode files.
 
     Raises:
-        UserError: no training image left over.
+        UserError: no image left to train on, or to test on.
     """
-    train, test = source.counts
-    if validation >= train:
-        raise UserError(
-            f"prepare-data.validation = {validation} leaves none of the {train} training images"
-        )
-    count = train + test
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": (count, *source.shape)}
-    )
-    # Plain writes, not a memory map: on a full disk a mapped page dies of SIGBUS, a write says why.
-    with atomic(folder / IMAGES) as file:
-        file.write(header.getvalue())
-        for image in tqdm(
-            source.images(), total=count, desc="preparing", disable=None, leave=False
-        ):
-            file.write(image.tobytes())
+    split(source, (), validation)  # before hours of decoding
+    done = write_images(source, scratch, workers)
+    splits = split(source, done.lost, validation)
+    move(scratch / IMAGES, folder / IMAGES)
     hashes = {IMAGES: sha256(folder / IMAGES)}
-    if source.labels is not None:
+    labels, classes = classified(source, done.lost)
+    if labels is not None:
         buffer = io.BytesIO()
-        np.save(buffer, source.labels)
+        np.save(buffer, labels)
         write_bytes(folder / LABELS, buffer.getvalue())
         hashes[LABELS] = sha256(folder / LABELS)
     else:
         (folder / LABELS).unlink(missing_ok=True)
+    notes = source.seen
+    if notes is not None and done.notes is not None:
+        notes.add(done.notes)
     manifest = {
         "dataset": source.name,
         "image_shape": list(source.shape),
-        "splits": {"train": train - validation, "validation": validation, "test": test},
-        "classes": list(source.classes),
-        "unreadable": source.unreadable,
-        "notes": source.notes,
+        "splits": splits,
+        "classes": list(classes),
+        "unreadable": done.unreadable,
+        "notes": [*source.notes, *(notes.lines() if notes is not None else ())],
         "sha256": hashes,
     }
     write_json(folder / MANIFEST, manifest)
+    shutil.rmtree(scratch)
     return manifest
+
+
+def split(source: Source, lost: Sequence[int], validation: int) -> dict[str, int]:
+    """How many of the images that can be read are in which split.
+
+    Args:
+        lost: places of those that cannot.
+        validation: how many of the last training images become the validation split.
+
+    Raises:
+        UserError: no image left to train on, or to test on.
+    """
+    ends = np.cumsum(source.parts)
+    parts = np.diff(ends - np.searchsorted(np.sort(lost), ends), prepend=0).tolist()
+    count = sum(parts)
+    if source.test_fraction is not None:
+        test = min(count - 1, max(1, round(source.test_fraction * count)))
+        parts = [count - test, test]
+    if count < 2 or not parts[0] or not parts[-1]:
+        raise UserError(
+            f"{source.name}: {count} of {len(source)} images can be read; "
+            "at least 2 are needed, to train and to test"
+        )
+    train, *own, test = parts
+    if own and validation:
+        raise UserError(
+            f"{source.name} has a validation split of its own, of {own[0]} images: set "
+            "prepare-data.validation to 0"
+        )
+    if validation >= train:
+        raise UserError(
+            f"prepare-data.validation = {validation} leaves none of the {train} training images"
+        )
+    return {"train": train - validation, "validation": sum(own) + validation, "test": test}
+
+
+def classified(
+    source: Source, lost: Sequence[int]
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Labels of the images that can be read, and names of the classes that these are of."""
+    if source.labels is None or not len(lost):
+        return source.labels, source.classes
+    labels = np.delete(source.labels, lost)
+    left = [name for name in np.unique(source.labels) if name in labels]
+    number = np.zeros(len(source.classes), np.int64)
+    number[left] = np.arange(len(left))
+    return number[labels], tuple(source.classes[name] for name in left)
 
 
 @dataclass(frozen=True)

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
-from ssavl.datasets.dsprites import SIZE, DSprites, OfficialDSprites, dsprites
 from ssavl.datasets.factor_table import FactorTable
 from ssavl.datasets.factors import FactorImages
-from ssavl.datasets.folder import folder
-from ssavl.datasets.mnist import embedded, official
-from ssavl.datasets.resized import Resized
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
 from ssavl.params.stages import PrepareDataParams
 
-LIMITED = ("folder", "dsprites")
+Reader = Callable[[Path | None, PrepareDataParams, int], Source]
+
+READERS = {  # of ssavl.params.data_sets.DATA_SETS: module and function
+    "mnist-10k": "mnist:embedded",
+    "mnist": "mnist:official",
+    "fashion-mnist": "mnist:official",
+    "cifar10": "cifar10:source",
+    "celeba": "celeba:source",
+    "imagenet": "imagenet:source",
+    "imagenet-64": "imagenet_64:source",
+    "dsprites": "dsprites:source",
+    "rooms": "rooms:source",
+    "shapes3d": "shapes3d:source",
+    "chairs": "chairs:source",
+    "faces-3d": "faces_3d:source",
+    "folder": "folder:source",
+}
+FACTORS = {  # those whose factors are known: the module with `factor_images`
+    "dsprites": "dsprites",
+    "rooms": "rooms",
+    "shapes3d": "shapes3d",
+    "chairs": "chairs",
+    "faces-3d": "faces_3d",
+    "celeba": "celeba",
+}
+FILES = {".npz": "dsprites", ".h5": "shapes3d", ".pth": "faces-3d"}  # each by its own name alone
 
 
 def read_source(params: PrepareDataParams, seed: int) -> Source:
     """The data set that the parameters name.
 
     Raises:
-        UserError: whatever its reader finds wrong; a ``folder`` without a root; a limit on data
-            that know none.
+        UserError: whatever its reader finds wrong.
     """
-    root = Path(params.root) if params.root is not None else None
-    if params.limit is not None and params.dataset not in LIMITED:
-        raise UserError(
-            f"prepare-data.limit draws from {' or '.join(LIMITED)}: "
-            f"set it to null for {params.dataset}"
-        )
-    match params.dataset:
-        case "folder":
-            if root is None:
-                raise UserError(
-                    "prepare-data.dataset = folder needs prepare-data.root, the folder of images"
-                )
-            return folder(root, params, seed)
-        case "mnist-10k":
-            return embedded(params.image_size or 28, params.channels or 1)
-        case "mnist" | "fashion-mnist":
-            return official(params.dataset, root, params.image_size or 28, params.channels or 1)
-        case "dsprites":
-            size, channels = params.image_size or SIZE, params.channels or 1
-            return dsprites(root, size, channels, params.limit, params.test_fraction, seed)
+    module, function = READERS[params.dataset].split(":")
+    reader: Reader = getattr(import_module(f"ssavl.datasets.{module}"), function)
+    return reader(Path(params.root) if params.root is not None else None, params, seed)
 
 
 def read_factor_images(
@@ -52,20 +57,26 @@ def read_factor_images(
     """Images with known factors.
 
     Args:
-        spec: ``dsprites`` (rendered), the official ``.npz``, or a ``.csv`` of files and factors.
-        root: the folder that the files of a ``.csv`` are relative to; its own when ``None``.
+        spec: a data set of :data:`FACTORS`; the official file of one, or for dSprites its folder;
+            or a ``.csv`` of files and factors.
+        root: of a data set, its official files; of a ``.csv``, the folder that its files are
+            relative to, its own when ``None``.
         image_shape: that the images are fitted to.
 
     Raises:
         UserError: none of these, or whatever the reader finds wrong.
     """
     path = Path(spec)
-    if spec == DSprites.name or path.suffix == ".npz" or path.is_dir():
-        sprites = DSprites() if spec == DSprites.name else OfficialDSprites(path)
-        return sprites if sprites.image_shape == image_shape else Resized(sprites, image_shape)
+    name = spec if spec in FACTORS else FILES.get(path.suffix)
+    if name is None and path.is_dir():
+        name = "dsprites"
+    if name is not None:
+        module = import_module(f"ssavl.datasets.{FACTORS[name]}")
+        found: FactorImages = module.factor_images(root if spec == name else path, image_shape)
+        return found
     if path.suffix == ".csv":
         return FactorTable(path, root, image_shape)
     raise UserError(
-        f"{spec} has no factors that can be read: name dsprites, its official .npz, "
-        "or a .csv of factors"
+        f"{spec} has no factors that can be read: name {', '.join(FACTORS)}, an official file "
+        f"({', '.join(FILES)}), or a .csv of factors"
     )

@@ -12,9 +12,7 @@ from ssavl.images.resize import fit_array
 
 
 class Resized(FactorImages):
-    """Grey images of one channel, fitted to ``(channels, side, side)`` as they are taken
-    (Lanczos).
-    """
+    """Images fitted to ``(channels, side, side)`` as they are taken (Lanczos)."""
 
     def __init__(self, images: FactorImages, image_shape: tuple[int, int, int]) -> None:
         self.original = images
@@ -33,6 +31,9 @@ class Resized(FactorImages):
 
     def take(self, index: Integers) -> Images:
         channels, size, _ = self.image_shape
-        return np.stack(
-            [fit_array(image[0], size, channels) for image in self.original.take(index)]
-        )
+        return np.stack([fit_array(image, size, channels) for image in self.original.take(index)])
+
+
+def fitted(images: FactorImages, image_shape: tuple[int, int, int]) -> FactorImages:
+    """Images of a shape: themselves, where they have it."""
+    return images if images.image_shape == image_shape else Resized(images, image_shape)

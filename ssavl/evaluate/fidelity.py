@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssavl.datasets.prepared import IMAGES, Prepared, read_prepared
+from ssavl.datasets.preparation import IMAGES
+from ssavl.datasets.prepared import Prepared, read_prepared
 from ssavl.engine.device import Compute
 from ssavl.errors import UserError
 from ssavl.evaluate.feature_cache import FeatureCache

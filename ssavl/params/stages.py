@@ -8,12 +8,14 @@ else the file's, else the default here.
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ssavl.latents.names import NAME
 from ssavl.params.colour import Colour
+from ssavl.params.data_sets import DATA_SETS
 from ssavl.params.evaluate import (
     EvaluateDisentanglementParams,
     EvaluateFidelityParams,
@@ -56,12 +58,20 @@ Figure = Literal[
 FIGURES: tuple[Figure, ...] = get_args(Figure)
 
 
+def _known(name: str) -> str:
+    if name not in DATA_SETS:
+        (near,) = difflib.get_close_matches(name, DATA_SETS, 1, 0.0)
+        raise ValueError(f"no data set is called '{name}', the nearest is '{near}'")
+    return name
+
+
+DataSet = Annotated[str, AfterValidator(_known)]
+
+
 class PrepareDataParams(Section):
     """Which images, and how they are cut to size."""
 
-    dataset: Literal["mnist-10k", "mnist", "fashion-mnist", "folder", "dsprites"] = Field(
-        "mnist-10k", description="where images come from; `folder` is any folder of images"
-    )
+    dataset: DataSet = Field("mnist-10k", description="where images come from")
     root: str | None = Field(
         None, description="folder with the official files, or with the images of `folder`"
     )
@@ -69,9 +79,16 @@ class PrepareDataParams(Section):
         None, description="side in pixels; native if null"
     )
     channels: Literal[1, 3] | None = Field(None, description="native if null; 3 for `folder`")
+    crop: Annotated[int, Field(ge=8, le=2**14)] | None = Field(
+        None,
+        description=(
+            "of picture files: side of the centred square that is kept, before it is resized; the "
+            "data set's usual one if null, else the largest"
+        ),
+    )
     validation: Number = Field(0, description="training images held out, to develop on")
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.1, description="of `folder` and `dsprites`; others have their own"
+        0.1, description="of data that have no test split of their own"
     )
     class_folders: bool = Field(False, description="of `folder`: each sub-folder is a class")
     background: Colour = Field(
@@ -79,7 +96,7 @@ class PrepareDataParams(Section):
         description="of `folder`: colour under transparent pixels, such as black or #808080",
     )
     limit: Annotated[int, Field(ge=2, le=MOST)] | None = Field(
-        None, description="of `folder` and `dsprites`: images to draw; all if null"
+        None, description="images to draw; all if null"
     )
 
 
