@@ -1,0 +1,104 @@
+"""ILSVRC 2012, from its folders of JPEG files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from ssavl.datasets.drawn import shuffled
+from ssavl.datasets.pictures import Pictures
+from ssavl.datasets.source import Source
+from ssavl.errors import UserError
+from ssavl.images.listing import Files, image_files
+from ssavl.params.stages import PrepareDataParams
+
+SIZE = 64
+TRAIN, VALIDATION = "train", "val"
+KAGGLE, SOLUTION = Path("ILSVRC/Data/CLS-LOC"), "LOC_val_solution.csv"
+PACKED = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
+WHERE = "https://image-net.org (for research alone)"
+
+
+def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
+    """``train`` to train on and ``val`` to test on, as the paper does; each shuffled by ``seed``.
+
+    A class is a folder, by its WordNet id. Where ``val`` has no folders, Kaggle's
+    ``LOC_val_solution.csv`` says the classes of its images.
+
+    Args:
+        root: the folder of ``train`` and ``val``, or the one that Kaggle's archive makes.
+
+    Raises:
+        UserError: no root, folders that are missing or whose classes nothing says, a limit beyond
+            the data.
+    """
+    folder = _folder(root)
+    train, _ = image_files(folder / TRAIN)
+    test, _ = image_files(folder / VALIDATION)
+    for name, found in ((TRAIN, train), (VALIDATION, test)):
+        if not len(found):
+            raise UserError(f"{folder / name} holds no image: unpack the archives ({WHERE})")
+    own = [name.split("/") for name in train.names()]
+    if any(len(parts) < 2 for parts in own):
+        raise UserError(
+            f"{folder / TRAIN} has images outside of the folders of their classes: unpack the tar "
+            "of each class into a folder of its name"
+        )
+    classes = tuple(sorted({parts[0] for parts in own}))
+    number = {name: place for place, name in enumerate(classes)}
+    told = [parts[0] for parts in own] + _of_test(test, folder)
+    unknown = sorted(set(told) - set(number))
+    if unknown:
+        raise UserError(f"{folder / VALIDATION} has the class {unknown[0]}, {TRAIN} has not")
+    parts = shuffled((len(train), len(test)), params.limit, seed)
+    order = np.concatenate(parts)
+    names = [f"{TRAIN}/{name}" for name in train.names()]
+    names += [f"{VALIDATION}/{name}" for name in test.names()]
+    files = Files(folder, names).at(order)
+    size = params.image_size or SIZE
+    shape = (params.channels or 3, size, size)
+    return Source(
+        "imagenet",
+        shape,
+        tuple(map(len, parts)),
+        Pictures(files, shape, params.background, params.crop),
+        np.array([number[name] for name in told])[order],
+        classes,
+        costly=True,
+        mark=files.digest(),
+    )
+
+
+def _folder(root: Path | None) -> Path:
+    if root is None:
+        raise UserError(f"imagenet needs prepare-data.root, the folder of train and val ({WHERE})")
+    for folder in (root, root / KAGGLE):
+        if (folder / TRAIN).is_dir() and (folder / VALIDATION).is_dir():
+            return folder
+    if any((root / name).is_file() for name in PACKED):
+        raise UserError(
+            f"data folder {root} has {PACKED[0]} still packed: unpack it into {TRAIN}/CLASS/ and "
+            f"{PACKED[1]} into {VALIDATION}/CLASS/"
+        )
+    raise UserError(f"data folder {root} has no {TRAIN} and {VALIDATION}: unpack ILSVRC ({WHERE})")
+
+
+def _of_test(test: Files, folder: Path) -> list[str]:
+    """The class of each image of ``val``."""
+    own = [name.split("/") for name in test.names()]
+    if all(len(parts) > 1 for parts in own):
+        return [parts[0] for parts in own]
+    for place in (folder, *folder.parents[:3]):
+        if (place / SOLUTION).is_file():
+            with (place / SOLUTION).open(newline="") as file:
+                told = {row[0]: row[1].split(" ")[0] for row in csv.reader(file) if len(row) == 2}
+            missing = [parts[-1] for parts in own if Path(parts[-1]).stem not in told]
+            if missing:
+                raise UserError(f"{place / SOLUTION} does not say the class of {missing[0]}")
+            return [told[Path(parts[-1]).stem] for parts in own]
+    raise UserError(
+        f"{folder / VALIDATION} has images outside of the folders of their classes, and there is "
+        f"no {SOLUTION}: sort them into {VALIDATION}/CLASS/"
+    )
