@@ -297,8 +297,8 @@ def counted(take: Counted) -> Source:
 
 def test_a_preparation_that_is_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssavl.datasets.preparation.PAUSE", -1.0)  # each chunk is recorded
-    whole = write_prepared(counted(Counted()), Path("whole"), 0, Path("one"))
-    assert not Path("one").exists()
+    whole = write_prepared(counted(Counted()), Path("whole"), 0, Path("x/one"))
+    assert not Path("x").exists()
     with pytest.raises(KeyboardInterrupt):
         write_prepared(counted(Counted(3000)), Path("p"), 0, Path("two"))
     assert not Path("p").exists()
@@ -316,7 +316,7 @@ def test_progress_that_does_not_fit_its_images_is_not_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ssavl.datasets.preparation.PAUSE", -1.0)
-    whole = write_prepared(counted(Counted()), Path("whole"), 0, Path("one"))
+    whole = write_prepared(counted(Counted()), Path("whole"), 0, Path("x/one"))
     with pytest.raises(KeyboardInterrupt):
         write_prepared(counted(Counted(3000)), Path("p"), 0, Path("two"))
     os.truncate("two/images.npy", 5000)
@@ -359,4 +359,4 @@ def test_several_processes_and_a_kill_leave_the_same_bytes(tmp_path: Path) -> No
     subprocess.run(command, env=environment(), check=True, capture_output=True)
     for name in ("images.npy", "manifest.json"):
         assert (Path("killed") / name).read_bytes() == (Path("alone") / name).read_bytes()
-    assert not list(Path(".ssavl").iterdir())
+    assert not Path(".ssavl").exists()

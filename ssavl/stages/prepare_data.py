@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ssavl.datasets.prepared import write_prepared
 from ssavl.datasets.readers import read_source
 from ssavl.params.stages import Params
-from ssavl.storage.files import locked, scratch_folder
+from ssavl.storage.files import digest, locked
 
 
 def prepare_data(params: Params, out: Path, workers: int = 0) -> dict[str, Any]:
@@ -23,5 +24,14 @@ def prepare_data(params: Params, out: Path, workers: int = 0) -> dict[str, Any]:
     source = read_source(params.prepare_data, params.seed)
     key = [params.of("prepare_data"), source.mark, list(source.parts), str(out.resolve())]
     with locked(out):
-        scratch = scratch_folder("prepare-data", key)
+        scratch = _beside(out) / f"prepare-data-{digest(key)}"
         return write_prepared(source, out, params.prepare_data.validation, scratch, workers)
+
+
+def _beside(out: Path) -> Path:
+    """Where what is under way lies: on the disk that has room for it, that of ``out``, and outside
+    of it where that can be, because DVC deletes outputs before it runs a stage.
+    """
+    around = out.resolve().parent
+    one_disk = around.stat().st_dev == out.stat().st_dev
+    return (around if one_disk and os.access(around, os.W_OK) else out) / ".ssavl"
