@@ -46,7 +46,8 @@ def _order(own: Mapping[str, Summary]) -> tuple[float, float]:
 def longer(root: Path) -> list[str]:
     """Accuracies by majority after one CPU-minute, and of those that had more of them."""
     minute, more = (
-        read_table(root / "pipelines/competitors" / name) for name in ("summary.json", "longer.json")
+        read_table(root / "pipelines/competitors" / name)
+        for name in ("summary.json", "longer.json")
     )
     rows = []
     for name, own in placed(more).items():

@@ -11,7 +11,7 @@ from ssavl.datasets.drawn import shuffled
 from ssavl.datasets.factor_files import FactorFiles
 from ssavl.datasets.factors import Factor, FactorImages
 from ssavl.datasets.pictures import Pictures
-from ssavl.datasets.source import Source
+from ssavl.datasets.source import NAMED, Source
 from ssavl.errors import UserError, few
 from ssavl.images.listing import Files
 from ssavl.params.stages import PrepareDataParams
@@ -68,7 +68,7 @@ def factor_images(root: Path | None, image_shape: tuple[int, int, int]) -> Facto
 
 def _folder(root: Path | None) -> Path:
     if root is None:
-        raise UserError(f"celeba needs its root, the folder of {IMAGES} and its lists ({WHERE})")
+        raise UserError(f"celeba needs the folder of {IMAGES} and its lists ({WHERE}): {NAMED}")
     for folder in (root, root / "celeba"):
         if (folder / IMAGES).is_dir():
             return folder

@@ -11,7 +11,7 @@ from ssavl.datasets.drawn import limited
 from ssavl.datasets.factor_files import FactorFiles
 from ssavl.datasets.factors import Factor, FactorImages
 from ssavl.datasets.pictures import Pictures
-from ssavl.datasets.source import Source
+from ssavl.datasets.source import NAMED, Source
 from ssavl.errors import UserError
 from ssavl.images.listing import Files, files_below
 from ssavl.params.stages import PrepareDataParams
@@ -72,7 +72,7 @@ def factor_images(root: Path | None, image_shape: tuple[int, int, int]) -> Facto
 
 def _files(root: Path | None) -> Files:
     if root is None:
-        raise UserError(f"chairs need their root, the folder {FOLDER} ({WHERE})")
+        raise UserError(f"chairs need the folder {FOLDER} ({WHERE}): {NAMED}")
     folder = root / FOLDER if (root / FOLDER).is_dir() else root
     if not folder.is_dir():
         raise UserError(f"data folder {root} does not exist: give {FOLDER} ({WHERE})")

@@ -12,7 +12,7 @@ import torch
 from ssavl.datasets.drawn import drawn
 from ssavl.datasets.factors import Factor, FactorGrid, FactorImages, Integers
 from ssavl.datasets.resized import fitted
-from ssavl.datasets.source import Source
+from ssavl.datasets.source import NAMED, Source
 from ssavl.errors import UserError, first_line
 from ssavl.images.array import Images
 from ssavl.params.stages import PrepareDataParams
@@ -77,7 +77,7 @@ def factor_images(root: Path | None, image_shape: tuple[int, int, int]) -> Facto
         UserError: no root, or as :class:`Faces`.
     """
     if root is None:
-        raise UserError(f"faces-3d is not free to fetch: {NEEDED}")
+        raise UserError(f"faces-3d is not free to fetch: {NEEDED}; {NAMED}")
     return fitted(Faces(root), image_shape)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ssavl.datasets.drawn import drawn
 from ssavl.datasets.factors import Factor, FactorGrid, FactorImages, Integers
 from ssavl.datasets.resized import fitted
-from ssavl.datasets.source import Source
+from ssavl.datasets.source import NAMED, Source
 from ssavl.errors import UserError, first_line
 from ssavl.images.array import Images
 from ssavl.params.stages import PrepareDataParams
@@ -85,7 +85,7 @@ def factor_images(root: Path | None, image_shape: tuple[int, int, int]) -> Facto
         UserError: no root, or as :class:`Shapes3D`.
     """
     if root is None:
-        raise UserError(f"shapes3d has a file that is yours to fetch: {NEEDED}")
+        raise UserError(f"shapes3d has a file that is yours to fetch: {NEEDED}; {NAMED}")
     return fitted(Shapes3D(root), image_shape)
 
 

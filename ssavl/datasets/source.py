@@ -27,6 +27,8 @@ class Chunk:
     notes: Notes | None = None
 
 
+NAMED = "set prepare-data.root, or --images of `evaluate disentanglement`"  # a root that is not
+
 Take = Callable[[int, int], Chunk]
 
 
