@@ -54,7 +54,7 @@ from ssavl.params.data_sets import DATA_SETS
 @click.option(
     "--workers",
     type=click.IntRange(0, 256),
-    show_default="one for each processor but one",
+    show_default="one for each processor",
     help="Processes that decode picture files, beside the one that writes.",
 )
 @common(computes=False)
@@ -69,7 +69,7 @@ def prepare_data(shared: Common, out: Path, workers: int | None) -> None:
         return
     from ssavl.stages.prepare_data import prepare_data as stage
 
-    manifest = stage(params, out, max(os.cpu_count() or 1, 2) - 1 if workers is None else workers)
+    manifest = stage(params, out, (os.cpu_count() or 1) if workers is None else workers)
     splits = ", ".join(f"{count} {name}" for name, count in manifest["splits"].items() if count)
     shape = " x ".join(str(n) for n in manifest["image_shape"])
     classes = len(manifest["classes"]) or "no"
