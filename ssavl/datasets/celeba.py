@@ -19,7 +19,7 @@ from ssavl.params.stages import PrepareDataParams
 IMAGES = "img_align_celeba"
 PARTITION, ATTRIBUTES = "list_eval_partition.txt", "list_attr_celeba.txt"
 SPLITS = ("train", "validation", "test")  # 0, 1, 2 of the partition
-COUNT, ATTRIBUTE_COUNT = 202_599, 40  # of the official files
+COUNT = 202_599  # of the official files
 SIZE, CROP = 64, 148  # the usual square of a face, of 178 x 218 pixels
 WHERE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (for research alone)"
 
@@ -42,8 +42,7 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
         raise UserError(f"{folder / PARTITION} names no image of each split: fetch it again")
     parts = shuffled(counts, params.limit, seed)
     files = Files(folder / IMAGES, names).at(order[np.concatenate(parts)])
-    size = params.image_size or SIZE
-    shape = (params.channels or 3, size, size)
+    shape = params.image_shape(SIZE, 3)
     notes = () if len(names) == COUNT else (f"{len(names)} images, where CelebA has {COUNT}",)
     pictures = Pictures(files, shape, params.background, params.crop or CROP)
     lengths = tuple(map(len, parts))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssavl.datasets.drawn import limited
+from ssavl.datasets.drawn import shuffled
 from ssavl.datasets.factor_files import FactorFiles
 from ssavl.datasets.factors import Factor, FactorImages
 from ssavl.datasets.pictures import Pictures
@@ -33,11 +33,10 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
         UserError: no root, or none of the official names in it; a limit beyond the data.
     """
     files = _files(root)
-    order = np.random.default_rng(seed).permutation(len(files))
-    files = files.at(order[: limited(len(files), params.limit)])
-    size = params.image_size or SIZE
-    shape = (params.channels or 3, size, size)
-    notes = () if len(order) == COUNT else (f"{len(order)} renders, where 3D Chairs has {COUNT}",)
+    (order,) = shuffled((len(files),), params.limit, seed)
+    found, files = len(files), files.at(order)
+    shape = params.image_shape(SIZE, 3)
+    notes = () if found == COUNT else (f"{found} renders, where 3D Chairs has {COUNT}",)
     return Source(
         "chairs",
         shape,

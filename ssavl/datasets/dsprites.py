@@ -153,6 +153,5 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     Raises:
         UserError: as :func:`factor_images`, and :func:`ssavl.datasets.drawn.drawn`.
     """
-    size = params.image_size or SIZE
-    images = factor_images(root, (params.channels or 1, size, size))
+    images = factor_images(root, params.image_shape(SIZE, 1))
     return drawn(images, params, seed, "shape", tuple(SHAPES))

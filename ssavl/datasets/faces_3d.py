@@ -19,7 +19,6 @@ from ssavl.params.stages import PrepareDataParams
 
 OFFICIAL = "basel_face_renders.pth"
 NAMES = ("id", "azimuth", "elevation", "light")
-SIZES = (50, 21, 11, 11)  # of the official file
 SIDE = 64
 NEEDED = f"give {OFFICIAL}, or its folder; its licence lets nobody pass it on, so ask its authors"
 
@@ -87,5 +86,4 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     Raises:
         UserError: as :func:`factor_images`, or a limit beyond the data.
     """
-    size = params.image_size or SIDE
-    return drawn(factor_images(root, (params.channels or 1, size, size)), params, seed)
+    return drawn(factor_images(root, params.image_shape(SIDE, 1)), params, seed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssavl.datasets.classes import numbered
 from ssavl.datasets.drawn import shares
 from ssavl.datasets.pictures import Pictures
 from ssavl.datasets.source import Source
@@ -49,7 +51,7 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
         raise UserError(
             f"data folder {root} holds no image (looked for {', '.join(EXTENSIONS)}, at any depth)"
         )
-    shape = (params.channels or 3, params.image_size or SIZE, params.image_size or SIZE)
+    shape = params.image_shape(SIZE, 3)
     rng = np.random.default_rng(seed)
     parts = [rng.permutation(part) for part in _splits(files)]
     lengths = tuple(map(len, parts))
@@ -60,7 +62,7 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     if params.class_folders:
-        labels, classes = _classes(files, depth=len(parts) - 1)
+        labels, classes = numbered(_class_names(files, depth=len(parts) - 1))
     return Source(
         "folder",
         shape,
@@ -87,14 +89,12 @@ def _splits(files: Files) -> list[NDArray[np.int64]]:
     return [np.array(own) for own in places.values()] if whole else [np.arange(len(files))]
 
 
-def _classes(files: Files, depth: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Numbers of the classes, and their names: those of the folders at a depth.
+def _class_names(files: Files, depth: int) -> Iterator[str]:
+    """The class of each: its folder at a depth.
 
     Raises:
         UserError: a file that is in none.
     """
-    number: dict[str, int] = {}
-    labels = np.zeros(len(files), np.int64)
     for place, name in enumerate(files.names()):
         below = name.split("/")
         if len(below) < depth + 2:
@@ -102,8 +102,4 @@ def _classes(files: Files, depth: int) -> tuple[NDArray[np.int64], tuple[str, ..
                 f"{shown(files[place])} is in no class folder: move it, "
                 "or set prepare-data.class_folders to false"
             )
-        labels[place] = number.setdefault(shown(Path(below[depth])), len(number))
-    classes = tuple(sorted(number))
-    order = np.zeros(len(number), np.int64)
-    order[[number[name] for name in classes]] = np.arange(len(classes))
-    return order[labels], classes
+        yield shown(Path(below[depth]))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from ssavl.datasets.classes import numbered
 from ssavl.datasets.drawn import shuffled
 from ssavl.datasets.pictures import Pictures
 from ssavl.datasets.source import Source
 from ssavl.errors import UserError
-from ssavl.images.listing import Files, image_files
+from ssavl.images.listing import EXTENSIONS, Files, files_below
 from ssavl.params.stages import PrepareDataParams
 
 SIZE = 64
@@ -35,40 +38,37 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
             the data.
     """
     folder = _folder(root)
-    train, _ = image_files(folder / TRAIN)
-    test, _ = image_files(folder / VALIDATION)
-    for name, found in ((TRAIN, train), (VALIDATION, test)):
-        if not len(found):
+    files = files_below(folder, _wanted)  # in order of name, so training images first
+    train = sum(name.startswith(f"{TRAIN}/") for name in files.names())
+    test = len(files) - train
+    for name, count in ((TRAIN, train), (VALIDATION, test)):
+        if not count:
             raise UserError(f"{folder / name} holds no image: unpack the archives ({WHERE})")
-    own = [name.split("/") for name in train.names()]
-    if any(len(parts) < 2 for parts in own):
+    places = np.arange(len(files))
+    of_test = _of_test(list(files.at(places[train:]).names()), folder)
+    labels, classes = numbered(chain(_of_train(files.at(places[:train]), folder), of_test))
+    unknown = np.setdiff1d(labels[train:], labels[:train])
+    if len(unknown):
         raise UserError(
-            f"{folder / TRAIN} has images outside of the folders of their classes: unpack the tar "
-            "of each class into a folder of its name"
+            f"{folder / VALIDATION} has the class {classes[unknown[0]]}, {TRAIN} has not"
         )
-    classes = tuple(sorted({parts[0] for parts in own}))
-    number = {name: place for place, name in enumerate(classes)}
-    told = [parts[0] for parts in own] + _of_test(test, folder)
-    unknown = sorted(set(told) - set(number))
-    if unknown:
-        raise UserError(f"{folder / VALIDATION} has the class {unknown[0]}, {TRAIN} has not")
-    parts = shuffled((len(train), len(test)), params.limit, seed)
+    parts = shuffled((train, test), params.limit, seed)
     order = np.concatenate(parts)
-    names = [f"{TRAIN}/{name}" for name in train.names()]
-    names += [f"{VALIDATION}/{name}" for name in test.names()]
-    files = Files(folder, names).at(order)
-    size = params.image_size or SIZE
-    shape = (params.channels or 3, size, size)
+    files, shape = files.at(order), params.image_shape(SIZE, 3)
     return Source(
         "imagenet",
         shape,
         tuple(map(len, parts)),
         Pictures(files, shape, params.background, params.crop),
-        np.array([number[name] for name in told])[order],
+        labels[order],
         classes,
         costly=True,
         mark=files.digest(),
     )
+
+
+def _wanted(name: str) -> bool:
+    return name.split("/")[0] in (TRAIN, VALIDATION) and Path(name).suffix.lower() in EXTENSIONS
 
 
 def _folder(root: Path | None) -> Path:
@@ -85,9 +85,21 @@ def _folder(root: Path | None) -> Path:
     raise UserError(f"data folder {root} has no {TRAIN} and {VALIDATION}: unpack ILSVRC ({WHERE})")
 
 
-def _of_test(test: Files, folder: Path) -> list[str]:
+def _of_train(files: Files, folder: Path) -> Iterator[str]:
+    """The class of each image of ``train``."""
+    for name in files.names():
+        _, own, *below = name.split("/")
+        if not below:
+            raise UserError(
+                f"{folder / TRAIN} has images outside of the folders of their classes: unpack the "
+                "tar of each class into a folder of its name"
+            )
+        yield own
+
+
+def _of_test(names: list[str], folder: Path) -> list[str]:
     """The class of each image of ``val``."""
-    own = [name.split("/") for name in test.names()]
+    own = [name.split("/")[1:] for name in names]
     if all(len(parts) > 1 for parts in own):
         return [parts[0] for parts in own]
     for place in (folder, *folder.parents[:3]):

@@ -116,7 +116,7 @@ def write_images(source: Source, folder: Path, workers: int) -> Progress:
 
 
 def move(old: Path, new: Path) -> None:
-    """A file to its place, in one step where both are on one disk, else by a copy."""
+    """A file to its place, in one step, or by a copy where a mount lies between them."""
     new.parent.mkdir(parents=True, exist_ok=True)
     try:
         old.replace(new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from ssavl.datasets.factor_table import FactorTable
 from ssavl.datasets.factors import FactorImages
@@ -29,14 +30,8 @@ READERS = {  # of ssavl.params.data_sets.DATA_SETS: module and function
     "faces-3d": "faces_3d:source",
     "folder": "folder:source",
 }
-FACTORS = {  # those whose factors are known: the module with `factor_images`
-    "dsprites": "dsprites",
-    "rooms": "rooms",
-    "shapes3d": "shapes3d",
-    "chairs": "chairs",
-    "faces-3d": "faces_3d",
-    "celeba": "celeba",
-}
+# those whose factors are known: their modules have `factor_images`
+FACTORS = ("dsprites", "rooms", "shapes3d", "chairs", "faces-3d", "celeba")
 FILES = {".npz": "dsprites", ".h5": "shapes3d", ".pth": "faces-3d"}  # each by its own name alone
 
 
@@ -46,8 +41,7 @@ def read_source(params: PrepareDataParams, seed: int) -> Source:
     Raises:
         UserError: whatever its reader finds wrong.
     """
-    module, function = READERS[params.dataset].split(":")
-    reader: Reader = getattr(import_module(f"ssavl.datasets.{module}"), function)
+    reader: Reader = getattr(_module(params.dataset), READERS[params.dataset].split(":")[1])
     return reader(Path(params.root) if params.root is not None else None, params, seed)
 
 
@@ -71,8 +65,9 @@ def read_factor_images(
     if name is None and path.is_dir():
         name = "dsprites"
     if name is not None:
-        module = import_module(f"ssavl.datasets.{FACTORS[name]}")
-        found: FactorImages = module.factor_images(root if spec == name else path, image_shape)
+        found: FactorImages = _module(name).factor_images(
+            root if spec == name else path, image_shape
+        )
         return found
     if path.suffix == ".csv":
         return FactorTable(path, root, image_shape)
@@ -80,3 +75,8 @@ def read_factor_images(
         f"{spec} has no factors that can be read: name {', '.join(FACTORS)}, an official file "
         f"({', '.join(FILES)}), or a .csv of factors"
     )
+
+
+def _module(name: str) -> ModuleType:
+    """That of a data set; none is imported before it is asked for."""
+    return import_module(f"ssavl.datasets.{READERS[name].split(':')[0]}")

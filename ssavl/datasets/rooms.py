@@ -91,6 +91,5 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     Raises:
         UserError: a root, or a limit beyond the data.
     """
-    size = params.image_size or SIDE
-    images = factor_images(root, (params.channels or 3, size, size))
+    images = factor_images(root, params.image_shape(SIDE, 3))
     return drawn(images, params, seed, "shape", tuple(SHAPES))

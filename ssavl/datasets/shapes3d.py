@@ -16,7 +16,6 @@ from ssavl.params.stages import PrepareDataParams
 
 OFFICIAL = "3dshapes.h5"
 NAMES = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
-SIZES = (10, 10, 10, 8, 4, 15)
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 SIDE = 64
 WHERE = "https://github.com/google-deepmind/3d-shapes"
@@ -95,6 +94,5 @@ def source(root: Path | None, params: PrepareDataParams, seed: int) -> Source:
     Raises:
         UserError: as :func:`factor_images`, or a limit beyond the data.
     """
-    size = params.image_size or SIDE
-    images = factor_images(root, (params.channels or 3, size, size))
+    images = factor_images(root, params.image_shape(SIDE, 3))
     return drawn(images, params, seed, "shape", SHAPES)

@@ -62,8 +62,7 @@ def stored(
     """
     arrays = images if isinstance(images, tuple) else (images,)
     own = arrays[0].shape[1:]
-    size = params.image_size or own[-1]
-    shape = (params.channels or (own[0] if len(own) == 3 else 1), size, size)
+    shape = params.image_shape(own[-1], own[0] if len(own) == 3 else 1)
     labels = labels.astype(np.int64)
     order = None
     if params.limit is not None:

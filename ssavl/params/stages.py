@@ -99,6 +99,11 @@ class PrepareDataParams(Section):
         None, description="images to draw; all if null"
     )
 
+    def image_shape(self, size: int, channels: int) -> tuple[int, int, int]:
+        """Channels, height and width of a prepared image, where these are the data set's own."""
+        side = self.image_size or size
+        return self.channels or channels, side, side
+
 
 class FitEncodersParams(FitParams):
     """Eqs. 25 and 26; on a latent space of noise alone that is Eq. 27."""
